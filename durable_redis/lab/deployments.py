@@ -1,0 +1,109 @@
+"""Deployments: which machines stand in which zones, and what runs on them.
+
+A deployment is written as in Python, `Redis(appendonly=True)`, and read back as a literal: nothing in a replay string or
+on a command line is ever evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from durable_redis.contract import Node
+from durable_redis.lab.client import Client
+from durable_redis.lab.errors import LabError
+from durable_redis.redis.config import Config, ConfigError
+from durable_redis.redis.server import RedisServer
+from durable_redis.sim import Hardware, World
+from durable_redis.sim.scenario import parse_call
+
+if TYPE_CHECKING:
+    from durable_redis.lab.run import Run
+
+CLIENTS = ("client", "you")
+"""The machine that runs the workload, and the one from which the operator sends commands."""
+
+_NEEDS_AOF = (
+    "appendfsync",
+    "no_appendfsync_on_rewrite",
+    "aof_use_rdb_preamble",
+    "aof_load_truncated",
+    "aof_timestamp_enabled",
+    "auto_aof_rewrite_percentage",
+    "auto_aof_rewrite_min_size",
+)
+
+
+class Deployment(Protocol):
+    """What a run needs to know of a deployment."""
+
+    nodes: tuple[str, ...]
+    config: Config
+
+    def build(self, seed: int) -> World:
+        """An empty room with these machines, all of them off."""
+        ...
+
+
+class Redis:
+    """One Redis server, `n1`, in zone a, and two clients beside it.
+
+    Options are those of redis.conf with underscores; `hardware` changes figures of the machine room.  Raises ConfigError
+    for an option that does not exist, or that would have no effect."""
+
+    nodes: tuple[str, ...] = ("n1",)
+
+    def __init__(self, hardware: dict[str, int] | None = None, **options: Any) -> None:
+        self.config = Config.of(**options)
+        if not self.config.appendonly and (idle := [name for name in options if name in _NEEDS_AOF]):
+            raise ConfigError(
+                f"{idle[0]} says something about the append-only file, and there is none: add appendonly=True"
+            )
+        known = [field.name for field in fields(Hardware)]
+        for name in hardware or {}:
+            if name not in known:
+                raise ConfigError(f"the hardware has no figure {name!r}: it has {', '.join(known)}")
+        self.hardware = Hardware(**(hardware or {}))
+        self._options = {**options, **({"hardware": hardware} if hardware else {})}
+
+    def __repr__(self) -> str:
+        return f"Redis({', '.join(f'{name}={value!r}' for name, value in self._options.items())})"
+
+    def build(self, seed: int) -> World:
+        world = World(seed, self.hardware)
+        world.add_machine("n1", "a", self._server)
+        for name in CLIENTS:
+            world.add_machine(name, "a", partial(_client, name))
+        return world
+
+    def _server(self, random: Random) -> Node:
+        return RedisServer(random, self.config)
+
+    def start(self, seed: int = 0) -> Run:
+        """Start it: a run, with the server up and listening."""
+        from durable_redis.lab.run import Run
+
+        return Run(self, seed)
+
+
+def _client(name: str, random: Random) -> Node:
+    return Client(name, "n1")
+
+
+DEPLOYMENTS: dict[str, Callable[..., Deployment]] = {"Redis": Redis}
+
+
+def parse_deployment(text: str) -> Deployment:
+    """`"Redis(appendonly=True)"` as an object.  Raises LabError or ConfigError."""
+    try:
+        name, arguments, options = parse_call(text)
+    except ValueError as error:
+        raise LabError(f"a deployment is written like Redis(appendonly=True): {error}") from None
+    if name not in DEPLOYMENTS:
+        raise LabError(f"there is no deployment {name!r}: there is {', '.join(DEPLOYMENTS)}")
+    if arguments:
+        raise LabError(f"the options of {name} are given by name, such as appendonly=True")
+    return DEPLOYMENTS[name](**dict(options))

@@ -1,0 +1,5 @@
+"""The lab's errors: something asked of a run that makes no sense.  One sentence: what, where, what to do instead."""
+
+
+class LabError(ValueError):
+    """A wrong use of the lab.  The run is as it was before."""

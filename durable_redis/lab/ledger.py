@@ -1,0 +1,196 @@
+"""Where are my bytes?  The place of every write, told by marks.
+
+A write is executed at a position of the log (number of the incr file, bytes in it), and positions only grow.  So one
+*high-water mark* a place is enough: a write is in a place when the mark of that place has passed it.  The places, from
+the most fragile to the most lasting:
+
+    RAM           what the server executed                 (lost with the process)
+    page cache    what the server has written               (lost with the power)
+    platter       what has been fsynced, or written back    (lost with the disk)
+    RDB           what the newest durable snapshot holds     (lost with the disk)
+
+The ledger reads the journal and the disk, never the server's mind: it is the truth beside which the server's own INFO
+can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to see whether it is so.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from dataclasses import dataclass
+
+from durable_redis.contract import Note, Rename, Send
+from durable_redis.formats.aof import Manifest
+from durable_redis.formats.aof_manifest import AofError
+from durable_redis.redis.config import Config
+from durable_redis.sim.disk import File
+from durable_redis.sim.faults import CRASHES, Crashed
+from durable_redis.sim.journal import Step, Synced, WroteBack
+from durable_redis.sim.machine import Machine
+
+Position = tuple[int, int]
+NOWHERE: Position = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How many writes are in each place; the writes of one server are counted in the order of execution.
+
+    After a restart the count goes on from what was recovered: what was lost is not counted any more."""
+
+    executed: int = 0
+    written: int = 0  # in the page cache
+    platter: int = 0
+    snapshot: int = 0  # in the RDB that a restart would find now
+    durable_snapshot: int = 0  # in the RDB that a restart would find after a power loss
+
+    def surviving(self, crash: str, appendonly: bool) -> int:
+        """How many of them a restart would find if the server crashed now; after a power loss, at least so many."""
+        match crash:
+            case "process kill":
+                return self.written if appendonly else self.snapshot
+            case "power loss":
+                return self.platter if appendonly else self.durable_snapshot
+            case _:
+                return 0
+
+
+@dataclass(slots=True)
+class Write:
+    """A write that a server executed: by whom it was asked for, and where it stands in the log."""
+
+    connection: str
+    command: int
+    position: Position
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A write that a restart did not find: the step of the crash, and the place that the write had among the others."""
+
+    crash_step: int
+    place: int
+
+
+class Ledger:
+    """The writes of one server, in order, and the marks over them."""
+
+    def __init__(self, machine: Machine, config: Config) -> None:
+        self.machine = machine
+        self.config = config
+        self.writes: list[Write] = []  # executed and not lost
+        self.index: dict[tuple[str, int], int] = {}  # (connection, command) -> place among the writes
+        self.acknowledged: list[int] = []  # the places of those whose reply was sent, ascending
+        self._unanswered: dict[str, list[int]] = {}  # connection -> places of those whose reply was not
+        self.lost_in: dict[tuple[str, int], Loss] = {}  # (connection, command) -> the crash that lost it
+        self._positions: list[Position] = []
+        self._forked = 0
+        self._temporary_snapshot = 0
+        self._snapshot = 0
+        self._durable_snapshot = 0
+        self._crash_step = 0
+        self._manifests: dict[bytes, Manifest] = {}
+
+    # -- reading the journal -----------------------------------------------------------------------------------------
+
+    def read(self, number: int, step: Step) -> None:
+        """Take notice of one step of this server's machine."""
+        match step.what:
+            case Note(kind="executed", facts=facts):
+                position = (facts["incr"], facts["end"])
+                write = Write(facts["connection"], facts["command"], position, number)
+                self.index[write.connection, write.command] = len(self.writes)
+                self._unanswered.setdefault(write.connection, []).append(len(self.writes))
+                self.writes.append(write)
+                self._positions.append(position)
+            case Send(connection=connection):  # the promise has left the house
+                for place in self._unanswered.pop(connection, ()):
+                    insort(self.acknowledged, place)
+            case Note(kind="forked"):
+                self._forked = len(self.writes)
+            case Rename(new=new) if new == self.config.dbfilename:
+                self._snapshot = self._forked if self._in_child(step) else len(self.writes)
+            case Synced(path=path, error="") if path.endswith("/"):
+                self._durable_snapshot = self._snapshot
+            case WroteBack():
+                self._durable_snapshot = self._snapshot
+            case Crashed(kind=kind):
+                self._crash_step = number
+                self._unanswered.clear()
+                if kind == "power loss":
+                    self._snapshot = self._durable_snapshot
+                elif kind == "disk loss":
+                    self._snapshot = self._durable_snapshot = 0
+            case Note(kind="ready", facts=facts):
+                self._recovered((facts["incr"], facts["end"]))
+
+    def _in_child(self, step: Step) -> bool:
+        return step.task == "bgsave"
+
+    def _recovered(self, position: Position) -> None:
+        """The server is up again: the writes behind what it loaded are gone."""
+        kept = bisect_right(self._positions, position) if self.config.appendonly else self._snapshot
+        for place, write in enumerate(self.writes[kept:], start=kept):
+            self.lost_in[write.connection, write.command] = Loss(self._crash_step, place)
+            del self.index[write.connection, write.command]
+        del self.writes[kept:]
+        del self._positions[kept:]
+        del self.acknowledged[bisect_left(self.acknowledged, kept) :]
+        self._forked = min(self._forked, kept)
+        self._snapshot = min(self._snapshot, kept)
+
+    # -- the marks ---------------------------------------------------------------------------------------------------
+
+    def marks(self) -> Marks:
+        """The marks of this instant."""
+        process = self.machine.process
+        disk = self.machine.disk
+        return Marks(
+            executed=len(self.writes) if process is not None else 0,
+            written=self._passed(disk.files, platter=False),
+            platter=self._passed(disk.durable, platter=True),
+            snapshot=self._snapshot,
+            durable_snapshot=self._durable_snapshot,
+        )
+
+    def at_risk(self, marks: Marks) -> dict[str, int]:
+        """How many writes whose OK was sent each kind of crash would erase now (a power loss: at the most)."""
+        return {
+            crash: len(self.acknowledged)
+            - bisect_left(self.acknowledged, marks.surviving(crash, self.config.appendonly))
+            for crash in CRASHES
+        }
+
+    def _passed(self, names: dict[str, File], platter: bool) -> int:
+        """How many writes the log under these names holds."""
+        if not self._positions:
+            return 0
+        return bisect_right(self._positions, self._end_of_log(names, platter))
+
+    def _end_of_log(self, names: dict[str, File], platter: bool) -> Position:
+        """Follow the manifest, as a restart would, up to the first file that is not whole."""
+        directory = self.config.appenddirname
+        listing = names.get(f"{directory}/{self.config.appendfilename}.manifest")
+        if listing is None:
+            return NOWHERE
+        manifest = self._parsed(bytes(listing.platter if platter else listing.cache))
+        if manifest is None:
+            return NOWHERE
+        end = NOWHERE
+        for entry in manifest.incrs:
+            file = names.get(f"{directory}/{entry.name}")
+            if file is None:
+                return max(end, (entry.number, 0))
+            end = entry.number, len(file.platter if platter else file.cache)
+            if len(file.platter) < len(file.cache) and platter:
+                break
+        return end
+
+    def _parsed(self, text: bytes) -> Manifest | None:
+        manifest = self._manifests.get(text)
+        if manifest is None:
+            try:
+                manifest = self._manifests[text] = Manifest.parse(text, "manifest")
+            except AofError:
+                return None
+        return manifest

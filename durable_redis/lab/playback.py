@@ -1,0 +1,215 @@
+"""Playing a scenario: a room, the actions done in it, and (if wanted) a picture of it after every step.
+
+Two runs of the same scenario are the same run, so the past need not be kept alive: going back is looking up a recorded
+frame, and acting in the past is playing the scenario again up to there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from durable_redis.contract import TimerFired
+from durable_redis.lab.client import ALARM, Client, Operation
+from durable_redis.lab.deployments import Deployment
+from durable_redis.lab.errors import LabError
+from durable_redis.lab.ledger import Ledger
+from durable_redis.lab.recording import Recording
+from durable_redis.sim import EPOCH_US, faults
+from durable_redis.sim.world import FOREVER_US
+from durable_redis.sim.journal import Step
+from durable_redis.sim.scenario import Action
+
+LONGEST_RUN_STEPS = 2_000_000
+"""A run that does not come to an end by then is refused, rather than filling the memory."""
+
+CLIENT = "client"
+OPERATOR = "you"
+
+
+class Playback:
+    """One branch of a run, being played: its room, and what was done in it."""
+
+    def __init__(self, deployment: Deployment, seed: int, record: bool = True) -> None:
+        self.deployment = deployment
+        self.world = deployment.build(seed)
+        self.actions: list[tuple[int, Action]] = []  # with the number of steps that came before each
+        self.ledgers = {node: Ledger(self.world.machines[node], deployment.config) for node in deployment.nodes}
+        self.recording = Recording(self) if record else None
+        self._read_steps = 0
+        self._verbs: dict[str, Callable[..., Any]] = {
+            "write": self.write,
+            "command": self.command,
+            "crash": self.crash,
+            "restart": self.restart,
+            "slow_disk": self.slow_disk,
+            "fail_disk": self.fail_disk,
+            "heal_disk": self.heal_disk,
+            "bit_rot": self.bit_rot,
+            "hold": self.hold,
+            "release": self.release,
+        }
+        for name in self.world.machines:
+            self.world.start(name)
+            if self.recording is not None:
+                self.recording.keep(name)
+        if self.recording is not None:
+            self.world.watch = self.recording.step_done
+
+    # -- playing -----------------------------------------------------------------------------------------------------
+
+    @property
+    def steps(self) -> int:
+        return len(self.world.journal)
+
+    def step(self, by_us: int = FOREVER_US) -> bool:
+        """The next step, if it is due by then."""
+        if self.steps >= LONGEST_RUN_STEPS:
+            raise LabError(f"the run has {self.steps} steps: it is longer than anybody will look at; start a new one")
+        return self.world.step(by_us)
+
+    def play_to_step(self, number: int) -> None:
+        while self.steps < number and self.step():
+            pass
+
+    def play_to(self, at_us: int) -> None:
+        while self.step(at_us):
+            pass
+        self.world.now_us = max(self.world.now_us, at_us)
+
+    def play_while(self, condition: Callable[[], bool], limit_us: int) -> bool:
+        """Play on while the condition holds, for `limit_us` at most.  False: it still held then."""
+        end_us = self.world.now_us + limit_us
+        while condition():
+            if not self.step(end_us):
+                return False
+        return True
+
+    def perform(self, action: Action) -> Any:
+        """Play to the moment of an action, and do it.  Raises LabError or FaultError, having done nothing."""
+        verb = self._verbs.get(action.verb)
+        if verb is None:
+            raise LabError(f"there is no action {action.verb!r}: choose one of {', '.join(self._verbs)}")
+        if action.at_us is not None:
+            self.play_to(action.at_us)
+        elif action.step is not None:
+            self.play_to_step(action.step)
+        before = self.steps
+        try:
+            result = verb(*action.arguments, **dict(action.options))
+        except TypeError as error:
+            raise LabError(f"{action.call} cannot be done: {error}") from None
+        self.actions.append((before, action))
+        return result
+
+    # -- the verbs: what a notebook, a console and a replay string can do --------------------------------------------
+
+    def write(
+        self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}", client: str = CLIENT
+    ) -> None:
+        """Let a client write `count` values, one every `every_ms`, each after the answer to the one before."""
+        if count < 1 or every_ms < 0:
+            raise LabError(
+                f"write({count}, every_ms={every_ms}) asks for nothing: give a count of at least 1, and a time"
+            )
+        node = self._client(client)
+        begin_us = EPOCH_US + self.world.now_us
+        first = len(node.operations) + 1
+        for place in range(count):
+            names = {"n": first + place}
+            argv = [b"SET", key.format(**names).encode(), value.format(**names).encode()]
+            node.plan(argv, begin_us + round(place * every_ms * 1000))
+        self.world.ask(client, ("write", count, every_ms), TimerFired(ALARM))
+
+    def command(self, *words: str | bytes | int | float) -> Operation:
+        """Send one command as an operator would.  Returns the operation, which is answered some steps later."""
+        if not words:
+            raise LabError("command() needs the words of a command, such as command('GET', 'w1')")
+        argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        operation = self._client(OPERATOR).plan(argv, EPOCH_US + self.world.now_us)
+        self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
+        return operation
+
+    def crash(self, node: str, kind: str, tail: str = "seeded") -> faults.Crashed:
+        """Crash a node: "process kill", "power loss" or "disk loss"."""
+        crashed = self.world.act(faults.Crash(self._node(node), kind, tail))
+        assert isinstance(crashed, faults.Crashed)
+        return crashed
+
+    def restart(self, node: str) -> None:
+        """Start a node again; it boots from what is on its disk, some steps long."""
+        self.world.act(faults.Restart(self._node(node)))
+
+    def slow_disk(self, node: str, extra_ms: float) -> None:
+        """Let every fsync take longer by so much."""
+        self.world.act(faults.SlowDisk(self._node(node), round(extra_ms * 1000)))
+
+    def fail_disk(self, node: str, operation: str = "fsync") -> None:
+        """Let every "write" or every "fsync" fail."""
+        self.world.act(faults.FailDisk(self._node(node), operation))
+
+    def heal_disk(self, node: str) -> None:
+        """Make the disk fast and free of errors again."""
+        self.world.act(faults.HealDisk(self._node(node)))
+
+    def bit_rot(self, node: str, path: str, offset: int, bit: int = 0) -> None:
+        """Turn one bit of a file over."""
+        self.world.act(faults.BitRot(self._node(node), path, offset, bit))
+
+    def hold(self, message: int) -> None:
+        """Keep a message on the wire."""
+        self.world.act(faults.Hold(message))
+
+    def release(self, message: int) -> None:
+        """Let a held message go on."""
+        self.world.act(faults.Release(message))
+
+    def starting(self, node: str) -> bool:
+        """The node's process runs, and has not recovered yet."""
+        process = self.world.machines[self._node(node)].process
+        return process is not None and not process.node.view()["ready"]
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def ledger(self, node: str) -> Ledger:
+        """The ledger of a node, up to now."""
+        self.read_journal()
+        return self.ledgers[self._node(node)]
+
+    def read_journal(self) -> None:
+        """Let the ledgers take notice of the steps since the last time."""
+        steps = self.world.journal.steps
+        while self._read_steps < len(steps):
+            step: Step = steps[self._read_steps]
+            self._read_steps += 1
+            ledger = self.ledgers.get(step.machine)
+            if ledger is not None:
+                ledger.read(self._read_steps, step)
+
+    def clients(self) -> list[Client]:
+        """The programs on the machines that are no nodes."""
+        processes = [machine.process for machine in self.world.machines.values()]
+        return [process.node for process in processes if process is not None and isinstance(process.node, Client)]
+
+    def operations(self) -> list[Operation]:
+        """Everything that any client was asked to do, in the order of sending."""
+        operations = [operation for client in self.clients() for operation in client.operations if operation.sent]
+        return sorted(operations, key=lambda operation: (operation.sent_us or 0, operation.connection))
+
+    @property
+    def idle(self) -> bool:
+        """No client has anything left to do."""
+        return all(client.idle for client in self.clients())
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _node(self, name: str) -> str:
+        if name not in self.deployment.nodes:
+            raise LabError(f"there is no node {name!r} in this deployment: it has {', '.join(self.deployment.nodes)}")
+        return name
+
+    def _client(self, name: str) -> Client:
+        process = self.world.machine(name).process
+        if process is None or not isinstance(process.node, Client):
+            raise LabError(f"{name!r} is not a client")
+        return process.node

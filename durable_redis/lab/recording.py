@@ -1,0 +1,155 @@
+"""A picture of the room after every step, so that scrubbing is a lookup.
+
+Most steps change one machine, so a picture is kept by machine and only when it differs from the one before.  A message
+is in flight from the step in which it was sent to the step in which it arrived.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from durable_redis.lab.ledger import Marks
+from durable_redis.sim.journal import Step
+from durable_redis.sim.network import Segment
+
+if TYPE_CHECKING:
+    from durable_redis.lab.playback import Playback
+
+
+@dataclass(frozen=True, slots=True)
+class FileFrame:
+    """One file: bytes in the page cache, bytes on the platter, and whether its name is durable."""
+
+    path: str
+    cached: int
+    platter: int
+    durable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFrame:
+    """One machine after a step.
+
+    * `last_crash`, `down_since_us`: why and since when it is down, or was the last time.
+    * `node`: the node's own view; empty when no process runs.
+    * `marks`: how many writes are in each place; `acknowledged`: for how many the OK was sent, and that were not lost
+      since; `at_risk`: how many of these each kind of crash would erase now.
+    """
+
+    up: bool
+    powered: bool
+    last_crash: str
+    down_since_us: int
+    node: Mapping[str, Any]
+    files: tuple[FileFrame, ...] = ()
+    marks: Marks = field(default_factory=Marks)
+    acknowledged: int = 0
+    at_risk: Mapping[str, int] | None = None
+    extra_fsync_us: int = 0
+    failing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The room after a step; `what` is the step."""
+
+    step: int
+    at_us: int
+    machines: Mapping[str, MachineFrame]
+    in_flight: tuple[Segment, ...]
+    what: Step | None
+
+
+@dataclass(slots=True)
+class Flight:
+    """A message, from the step that sent it to the step in which it arrived (or was lost)."""
+
+    segment: Segment
+    first: int
+    last: int | None = None
+
+
+class Recording:
+    """The frames of one playback."""
+
+    def __init__(self, playback: Playback) -> None:
+        self.playback = playback
+        self.flights: dict[int, Flight] = {}
+        self._machines: dict[str, tuple[list[int], list[MachineFrame]]] = {}
+        self._in_flight: dict[int, Flight] = {}
+
+    # -- recording ---------------------------------------------------------------------------------------------------
+
+    def step_done(self, machine: str) -> None:
+        """Called by the world after every step."""
+        self.playback.read_journal()
+        network = self.playback.world.network
+        number = self.playback.steps
+        if network.in_flight.keys() != self._in_flight.keys():
+            for segment in network.in_flight.values():
+                if segment.number not in self._in_flight:
+                    self.flights[segment.number] = self._in_flight[segment.number] = Flight(segment, number)
+            for segment_number in [key for key in self._in_flight if key not in network.in_flight]:
+                self._in_flight.pop(segment_number).last = number
+        if machine:
+            self.keep(machine)
+
+    def keep(self, name: str) -> None:
+        """Take a picture of a machine, unless it looks as it did."""
+        frame = self._look(name)
+        steps, frames = self._machines.setdefault(name, ([], []))
+        if not frames or frames[-1] != frame:
+            steps.append(self.playback.steps)
+            frames.append(frame)
+
+    def _look(self, name: str) -> MachineFrame:
+        machine = self.playback.world.machines[name]
+        node = machine.process.node.view() if machine.process is not None else {}
+        ledger = self.playback.ledgers.get(name)
+        if ledger is None:
+            return MachineFrame(machine.up, machine.powered, machine.last_crash, machine.down_since_us, node)
+        disk = machine.disk
+        files = tuple(
+            FileFrame(path, len(file.cache), len(file.platter), disk.durable.get(path) is file)
+            for path, file in sorted(disk.files.items())
+        )
+        marks = ledger.marks()
+        return MachineFrame(
+            machine.up,
+            machine.powered,
+            machine.last_crash,
+            machine.down_since_us,
+            node,
+            files,
+            marks,
+            len(ledger.acknowledged),
+            ledger.at_risk(marks),
+            disk.extra_fsync_us,
+            tuple(operation for operation, fails in disk.failing.items() if fails),
+        )
+
+    # -- looking back ------------------------------------------------------------------------------------------------
+
+    def machine_at(self, name: str, step: int) -> MachineFrame:
+        """The picture of one machine after a step."""
+        steps, frames = self._machines[name]
+        return frames[max(0, bisect_right(steps, step) - 1)]
+
+    def pictures(self, name: str) -> tuple[list[int], list[MachineFrame]]:
+        """All pictures of one machine, and the steps after which they were taken."""
+        return self._machines[name]
+
+    def frame(self, step: int) -> Frame:
+        """The picture of the room after a step."""
+        journal = self.playback.world.journal.steps
+        what = journal[step - 1] if step else None
+        in_flight = tuple(
+            flight.segment
+            for flight in self.flights.values()
+            if flight.first <= step and (flight.last is None or flight.last > step)
+        )
+        machines = {name: self.machine_at(name, step) for name in self._machines}
+        return Frame(step, what.at_us if what else 0, machines, in_flight, what)

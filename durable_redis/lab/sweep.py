@@ -1,0 +1,174 @@
+"""Sweeps: the same scenario, crashed everywhere.
+
+One crash is an anecdote.  A sweep crashes a scenario after every step (or every so many), with every kind of crash, or
+under many seeds, restarts the node, and counts what survived.  Nothing is derived here: every point is a run of its own,
+played from its beginning.
+
+The points do not depend on one another, so any `concurrent.futures.Executor` can spread them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_redis.lab.deployments import parse_deployment
+from durable_redis.lab.errors import LabError
+from durable_redis.lab.playback import Playback
+from durable_redis.lab.receipt import take
+from durable_redis.lab.run import Run
+from durable_redis.lab.verdicts import BROKEN, LUCKY, RESURRECTED
+from durable_redis.sim.faults import CRASHES
+from durable_redis.sim.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POINTS_A_JOB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One crash and what it left.
+
+    `at_risk` is what the marks had said just before it: how many acknowledged writes this kind of crash would erase, at
+    the most.  `starts` is False if the server refused to start from what was left."""
+
+    seed: int
+    step: int
+    at_us: int
+    crash: str
+    acknowledged: int  # writes whose OK had been sent
+    lost: int  # of these
+    lucky: int  # kept, never acknowledged
+    resurrected: int
+    at_risk: int
+    is_prefix: bool  # no write survived that was executed after one that did not
+    starts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The points of a sweep, in the order of seed, step and kind of crash."""
+
+    points: tuple[Point, ...]
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def of(self, crash: str) -> tuple[Point, ...]:
+        """The points of one kind of crash."""
+        return tuple(point for point in self.points if point.crash == crash)
+
+    def worst(self, crash: str) -> Point:
+        """The point that lost most, the earliest of several."""
+        return max(self.of(crash), key=lambda point: point.lost)
+
+    def summary(self) -> list[tuple[str, int, int, float, int]]:
+        """For each kind of crash: how many points, how many of them lost something, mean and most lost."""
+        rows = []
+        for crash in dict.fromkeys(point.crash for point in self.points):
+            lost = [point.lost for point in self.of(crash)]
+            rows.append((crash, len(lost), sum(map(bool, lost)), sum(lost) / len(lost), max(lost)))
+        return rows
+
+    def __str__(self) -> str:
+        lines = [f"{'crash':14}{'points':>8}{'with losses':>13}{'mean lost':>11}{'most lost':>11}"]
+        for crash, points, with_losses, mean, most in self.summary():
+            lines.append(f"{crash:14}{points:8}{with_losses:13}{mean:11.1f}{most:11}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def table(self) -> pd.DataFrame:
+        """One row a point, as a DataFrame."""
+        import pandas as pd
+
+        names = list(Point.__slots__)
+        return pd.DataFrame([[getattr(point, name) for name in names] for point in self.points], columns=names)
+
+
+def sweep(
+    what: Run | Scenario,
+    crashes: Sequence[str] = CRASHES,
+    steps: Iterable[int] | None = None,
+    seeds: Iterable[int] | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+    tail: str = "seeded",
+) -> Sweep:
+    """Crash a run after each of these steps (default: all since the first action), with each kind of crash.
+
+    `seeds` plays the scenario under other seeds; `tail` is what a power loss leaves of unsynced data.  Without an
+    executor it is done here and now."""
+    scenario = what.scenario() if isinstance(what, Run) else what
+    if not scenario.actions:
+        raise LabError("there is nothing to crash: let a client write something first")
+    for crash in crashes:
+        if crash not in CRASHES:
+            raise LabError(f"no crash is called {crash!r}: choose from {', '.join(CRASHES)}")
+    first = scenario.actions[0].step or 0
+    chosen = list(range(first, scenario.end_step + 1)) if steps is None else list(steps)
+    jobs = [
+        (scenario, seed, crash, tail, chosen[start : start + POINTS_A_JOB])
+        for seed in ([scenario.seed] if seeds is None else seeds)
+        for start in range(0, len(chosen), POINTS_A_JOB)
+        for crash in crashes
+    ]
+    run_jobs: Iterable[list[Point]] = executor.map(_crash_points, jobs) if executor else map(_crash_points, jobs)
+    if progress:
+        from tqdm import tqdm
+
+        run_jobs = tqdm(run_jobs, total=len(jobs), unit=f" x {POINTS_A_JOB} crashes", leave=False)
+    order = {crash: place for place, crash in enumerate(crashes)}
+    points = [point for some in run_jobs for point in some]
+    return Sweep(tuple(sorted(points, key=lambda point: (point.seed, point.step, order[point.crash]))))
+
+
+def _crash_points(job: tuple[Scenario, int, str, str, list[int]]) -> list[Point]:
+    scenario, seed, crash, tail, steps = job
+    return [_crash_at(scenario, seed, crash, tail, step) for step in steps]
+
+
+def _crash_at(scenario: Scenario, seed: int, crash: str, tail: str, step: int) -> Point:
+    """Play up to a step, crash, restart, and count."""
+    playback = Playback(parse_deployment(scenario.deployment), seed, record=False)
+    for action in scenario.actions:
+        if action.step is not None and action.step >= step:
+            break
+        playback.perform(action)
+        if playback.steps > step:
+            raise LabError(f"the sweep wants to crash after step {step}, and {action.call} comes later")
+    playback.play_to_step(step)
+    node = playback.deployment.nodes[0]
+    ledger = playback.ledger(node)
+    at_us = playback.world.now_us
+    at_risk = ledger.at_risk(ledger.marks())[crash]
+    acknowledged = len(ledger.acknowledged)
+    executed = [(write.connection, write.command) for write in ledger.writes]
+    playback.crash(node, crash, tail=tail)
+    playback.restart(node)
+    playback.play_while(lambda: playback.starting(node), 60_000_000)
+    if not playback.world.machines[node].up:
+        return Point(seed, step, at_us, crash, acknowledged, acknowledged, 0, 0, at_risk, is_prefix=False, starts=False)
+    counts = take(playback, explain=False).counts
+    survivors = playback.ledger(node).index
+    kept = [key in survivors for key in executed]
+    return Point(
+        seed,
+        step,
+        at_us,
+        crash,
+        acknowledged,
+        counts[BROKEN],
+        counts[LUCKY],
+        counts[RESURRECTED],
+        at_risk,
+        is_prefix=kept == sorted(kept, reverse=True),
+        starts=True,
+    )

@@ -1,0 +1,319 @@
+"""The commands that concern the server and not the data: CONFIG, INFO, SAVE, BGSAVE, SHUTDOWN, CLIENT, HELLO ...
+
+Their rows are added to the engine's command table, so that unknown subcommands, arity and transactions are treated
+alike.  A handler answers at once.  What takes time it leaves in `server.todo`: the server does it after the command and
+before the reply is sent; where the reply depends on it, the handler answers `LATER`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from durable_redis.contract import Compute, Effects
+from durable_redis.engine import Call, Command, container
+from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
+from durable_redis.redis import info, shutdown
+from durable_redis.redis.config import OPTION_NAMES, ConfigError
+
+if TYPE_CHECKING:
+    from durable_redis.redis.server import Client, RedisServer
+
+REDIS_VERSION = "7.0.15"
+"""The version whose behaviour is modelled, and that INFO and HELLO report."""
+
+LATER: Reply = Status(b"")
+"""Stands for a reply that work in `server.todo` will give."""
+
+Handler = Callable[["RedisServer", Call], Reply]
+
+
+def commands(server: RedisServer) -> list[Command]:
+    """The rows, bound to one server."""
+
+    def row(name: str, arity: int, flags: str, handler: Handler) -> Command:
+        return Command(name, arity, flags, partial(handler, server))
+
+    return [
+        container(
+            "config",
+            -2,
+            row("config|get", -3, "admin", config_get),
+            row("config|set", -4, "admin", config_set),
+            row("config|resetstat", 2, "admin", config_resetstat),
+        ),
+        container(
+            "client",
+            -2,
+            row("client|id", 2, "", client_id),
+            row("client|getname", 2, "", client_getname),
+            row("client|setname", 3, "", client_setname),
+            row("client|setinfo", 4, "", client_setinfo),
+            row("client|info", 2, "", client_info),
+            row("client|list", -2, "admin", client_list),
+        ),
+        row("info", -1, "", server_info),
+        row("hello", -1, "no_auth", hello),
+        row("auth", -2, "no_auth", auth),
+        row("quit", -1, "no_auth at_once", quit_connection),
+        row("save", 1, "admin no_multi", save),
+        row("bgsave", -1, "admin", bgsave),
+        row("bgrewriteaof", 1, "admin", bgrewriteaof),
+        row("lastsave", 1, "", lastsave),
+        row("shutdown", -1, "admin no_multi", shutdown_server),
+        row("role", 1, "", role),
+        container("debug", -2, row("debug|sleep", 3, "admin", debug_sleep)),
+        row("flushall", -1, "write", partial(flushall, server.engine.commands["flushall"].handler)),
+    ]
+
+
+# -- CONFIG ----------------------------------------------------------------------------------------------------------
+
+
+def config_get(server: RedisServer, call: Call) -> Reply:
+    patterns = [argument.decode("latin-1").lower() for argument in call.argv[2:]]
+    names = [name for name in OPTION_NAMES if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    return Map([(name.encode(), server.config.get(name).encode()) for name in names])
+
+
+def config_set(server: RedisServer, call: Call) -> Reply:
+    """All or nothing: the options are checked first, then changed together (config.c `configSetCommand`)."""
+    arguments = [argument.decode("latin-1") for argument in call.argv[2:]]
+    if len(arguments) % 2:
+        return ErrorReply("ERR wrong number of arguments for 'config|set' command")
+    config = server.config
+    seen = []
+    for name, text in zip(arguments[::2], arguments[1::2], strict=True):
+        name = name.lower()
+        if name not in OPTION_NAMES:
+            return ErrorReply(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
+        if name in seen:
+            return ErrorReply(f"ERR CONFIG SET failed (possibly related to argument '{name}') - duplicate parameter")
+        seen.append(name)
+        try:
+            config = config.set(name, text)
+        except ConfigError as error:
+            return ErrorReply(f"ERR CONFIG SET failed (possibly related to argument '{name}') - {error}")
+    was_on, server.config = server.config.appendonly, config
+    if config.appendonly and not was_on:
+        server.todo.append(server.rewrite.switch_on)
+    elif was_on and not config.appendonly:
+        server.todo.append(server.aof.switch_off)
+    return OK
+
+
+def config_resetstat(server: RedisServer, call: Call) -> Reply:
+    for name in server.stats:
+        server.stats[name] = 0
+    return OK
+
+
+# -- CLIENT, HELLO, AUTH ---------------------------------------------------------------------------------------------
+
+
+def client_id(server: RedisServer, call: Call) -> Reply:
+    return _client(call).number
+
+
+def client_getname(server: RedisServer, call: Call) -> Reply:
+    name = call.session.name
+    return name.encode("latin-1") if name else None
+
+
+def client_setname(server: RedisServer, call: Call) -> Reply:
+    if any(not 0x21 <= byte <= 0x7E for byte in call.argv[2]):
+        return ErrorReply("ERR Client names cannot contain spaces, newlines or special characters.")
+    call.session.name = call.argv[2].decode("latin-1")
+    return OK
+
+
+def client_setinfo(server: RedisServer, call: Call) -> Reply:
+    if call.argv[2].lower() not in (b"lib-name", b"lib-ver"):
+        return ErrorReply(f"ERR Unrecognized option '{call.argv[2].decode('latin-1')}'")
+    return OK
+
+
+def client_info(server: RedisServer, call: Call) -> Reply:
+    return Verbatim("txt", info.client_line(_client(call)).encode("latin-1"))
+
+
+def client_list(server: RedisServer, call: Call) -> Reply:
+    lines = "".join(info.client_line(client) for client in server.clients.values())
+    return Verbatim("txt", lines.encode("latin-1"))
+
+
+def hello(server: RedisServer, call: Call) -> Reply:
+    """HELLO [2|3 [AUTH user password] [SETNAME name]]: choose the protocol; answers with what the server is."""
+    session = call.session
+    protocol = session.protocol
+    arguments = call.argv[1:]
+    if arguments:
+        if arguments[0] not in (b"2", b"3"):
+            digits = arguments[0].isdigit()
+            return ErrorReply(
+                "NOPROTO unsupported protocol version"
+                if digits
+                else "ERR Protocol version is not an integer or out of range"
+            )
+        protocol = int(arguments.pop(0))
+    while arguments:
+        option = arguments.pop(0)
+        if option.upper() == b"AUTH" and len(arguments) >= 2:
+            refusal = _authenticate(server, call, arguments.pop(0), arguments.pop(0))
+            if refusal is not None:
+                return refusal
+        elif option.upper() == b"SETNAME" and arguments:
+            session.name = arguments.pop(0).decode("latin-1")
+        else:
+            return ErrorReply(f"ERR Syntax error in HELLO option '{option.decode('latin-1')}'")
+    if not session.authenticated:
+        return ErrorReply(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+            "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+        )
+    session.protocol = protocol
+    return Map(
+        [
+            (b"server", b"redis"),
+            (b"version", REDIS_VERSION.encode()),
+            (b"proto", protocol),
+            (b"id", _client(call).number),
+            (b"mode", b"standalone"),
+            (b"role", b"master"),
+            (b"modules", []),
+        ]
+    )
+
+
+def auth(server: RedisServer, call: Call) -> Reply:
+    if len(call.argv) > 3:
+        return ErrorReply("ERR syntax error")
+    if len(call.argv) == 2 and not server.config.requirepass:
+        return ErrorReply(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+            "configuration is correct?"
+        )
+    user = call.argv[1] if len(call.argv) == 3 else b"default"
+    return _authenticate(server, call, user, call.argv[-1]) or OK
+
+
+def _authenticate(server: RedisServer, call: Call, user: bytes, password: bytes) -> ErrorReply | None:
+    wanted = server.config.requirepass.encode()
+    if user != b"default" or (wanted and password != wanted):
+        return ErrorReply("WRONGPASS invalid username-password pair or user is disabled.")
+    call.session.authenticated = True
+    return None
+
+
+def quit_connection(server: RedisServer, call: Call) -> Reply:
+    _client(call).closing = True
+    return OK
+
+
+# -- persistence -----------------------------------------------------------------------------------------------------
+
+
+def save(server: RedisServer, call: Call) -> Reply:
+    if server.snapshots.running:
+        return ErrorReply("ERR Background save already in progress")
+    client = _client(call)
+
+    def work(now: int) -> Effects:
+        error = yield from server.snapshots.save(now)
+        client.reply(ErrorReply("ERR") if error else OK)
+
+    server.todo.append(work)
+    return LATER
+
+
+def bgsave(server: RedisServer, call: Call) -> Reply:
+    schedule = len(call.argv) > 1
+    if schedule and (len(call.argv) > 2 or call.argv[1].upper() != b"SCHEDULE"):
+        return ErrorReply("ERR syntax error")
+    if server.snapshots.running:
+        return ErrorReply("ERR Background save already in progress")
+    if server.child is not None:
+        if schedule:
+            server.snapshots.scheduled = True
+            return Status(b"Background saving scheduled")
+        return ErrorReply(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to "
+            "schedule a BGSAVE whenever possible."
+        )
+    server.todo.append(server.snapshots.start)
+    return Status(b"Background saving started")
+
+
+def bgrewriteaof(server: RedisServer, call: Call) -> Reply:
+    if server.rewrite.running:
+        return ErrorReply("ERR Background append only file rewriting already in progress")
+    if server.child is not None:
+        server.rewrite.scheduled = True
+        return Status(b"Background append only file rewriting scheduled")
+    server.todo.append(server.rewrite.start)
+    return Status(b"Background append only file rewriting started")
+
+
+def flushall(engine_handler: Callable[[Call], Reply], server: RedisServer, call: Call) -> Reply:
+    """Forget everything, and a snapshot of it in progress; with save points, save the emptiness at once (db.c)."""
+
+    def work(now: int) -> Effects:
+        yield from server.snapshots.kill_child()
+        if server.config.save:
+            yield from server.snapshots.save(now)
+
+    server.todo.append(work)
+    return engine_handler(call)
+
+
+def lastsave(server: RedisServer, call: Call) -> Reply:
+    return server.snapshots.last_save_us // 1_000_000
+
+
+def shutdown_server(server: RedisServer, call: Call) -> Reply:
+    options = [argument.upper() for argument in call.argv[1:]]
+    if any(option not in (b"SAVE", b"NOSAVE", b"NOW", b"FORCE") for option in options) or (
+        b"SAVE" in options and b"NOSAVE" in options
+    ):
+        return ErrorReply("ERR syntax error")
+    client = _client(call)
+    wants_save = b"SAVE" in options or (bool(server.config.save) and b"NOSAVE" not in options)
+
+    def work(now: int) -> Effects:
+        error = yield from shutdown.shut_down(server, wants_save, b"FORCE" in options, now)
+        if error:
+            client.reply(ErrorReply("ERR Errors trying to SHUTDOWN. Check logs."))
+
+    server.todo.append(work)
+    return LATER
+
+
+# -- the rest --------------------------------------------------------------------------------------------------------
+
+
+def server_info(server: RedisServer, call: Call) -> Reply:
+    sections = [argument.decode("latin-1").lower() for argument in call.argv[1:]]
+    return Verbatim("txt", info.render(server, sections, call.now_ms).encode("latin-1"))
+
+
+def role(server: RedisServer, call: Call) -> Reply:
+    return [b"master", server.offset, []]
+
+
+def debug_sleep(server: RedisServer, call: Call) -> Reply:
+    try:
+        microseconds = int(float(call.argv[2]) * 1e6)
+    except ValueError:
+        return ErrorReply("ERR value is not a valid float")
+
+    def work(now: int) -> Effects:
+        yield Compute("sleep", max(0, microseconds))
+
+    server.todo.append(work)
+    return OK
+
+
+def _client(call: Call) -> Client:
+    return cast("Client", call.session)

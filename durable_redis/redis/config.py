@@ -1,0 +1,118 @@
+"""The configuration of a Redis server: its options, their defaults, and what CONFIG GET and CONFIG SET say about them.
+
+Names, defaults and units are those of redis.conf of Redis 7; in Python a hyphen is written as an underscore.  Only what
+the model obeys is here: an option that would change nothing is refused by name, so that nobody relies on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+SavePoint = tuple[int, int]
+"""(seconds, changes): save if at least so many changes are at least so old."""
+
+DEFAULT_SAVE: tuple[SavePoint, ...] = ((3600, 1), (300, 100), (60, 10_000))
+
+_UNITS = {"": 1, "b": 1, "k": 1_000, "kb": 1_024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
+_CHOICES = {"appendfsync": ("always", "everysec", "no")}
+_IMMUTABLE = ("appendfilename", "appenddirname")
+
+
+class ConfigError(ValueError):
+    """An option that does not exist, or a value that it cannot have.  The message says which, and what it can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The options.  Sizes are in bytes, `save` in (seconds, changes)."""
+
+    # Snapshots
+    save: tuple[SavePoint, ...] = DEFAULT_SAVE
+    dbfilename: str = "dump.rdb"
+    stop_writes_on_bgsave_error: bool = True
+    # The append-only file
+    appendonly: bool = False
+    appendfsync: str = "everysec"
+    no_appendfsync_on_rewrite: bool = False
+    appendfilename: str = "appendonly.aof"
+    appenddirname: str = "appendonlydir"
+    aof_use_rdb_preamble: bool = True
+    aof_load_truncated: bool = True
+    aof_timestamp_enabled: bool = False
+    auto_aof_rewrite_percentage: int = 100
+    auto_aof_rewrite_min_size: int = 64 * 2**20
+    # The server
+    hz: int = 10
+    requirepass: str = ""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
+        if not 1 <= self.hz <= 500:
+            raise ConfigError(f"hz can be 1 to 500 (calls of the cron a second), not {self.hz}")
+        for point in self.save:
+            if len(point) != 2 or min(point) < 0 or point[0] < 1:
+                raise ConfigError(f"a save point is (seconds, changes), such as (60, 1000), not {point!r}")
+
+    @classmethod
+    def of(cls, **options: Any) -> Config:
+        """A configuration with these options changed.  Raises ConfigError naming an option that does not exist."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise ConfigError(f"there is no option {name!r}: the model knows {', '.join(known)}")
+        if isinstance(save := options.get("save"), str):
+            options["save"] = _parse_save(save)
+        return cls(**options)
+
+    def get(self, name: str) -> str:
+        """An option as redis.conf writes it; `name` with hyphens."""
+        value = getattr(self, name.replace("-", "_"))
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, tuple):
+            return " ".join(f"{seconds} {changes}" for seconds, changes in value)
+        return str(value)
+
+    def set(self, name: str, text: str) -> Config:
+        """Another configuration, with this option as redis.conf would write it.  Raises ConfigError."""
+        attribute = name.replace("-", "_")
+        if name in _IMMUTABLE:
+            raise ConfigError("can't set immutable config")
+        value: Any = text
+        match getattr(self, attribute):
+            case bool():
+                if text.lower() not in ("yes", "no"):
+                    raise ConfigError("argument must be 'yes' or 'no'")
+                value = text.lower() == "yes"
+            case int():
+                value = _parse_size(text)
+            case tuple():
+                value = _parse_save(text)
+        if attribute in _CHOICES:
+            value = text.lower()
+            if value not in _CHOICES[attribute]:
+                raise ConfigError(f"argument(s) must be one of the following: {', '.join(_CHOICES[attribute])}")
+        return replace(self, **{attribute: value})
+
+
+OPTION_NAMES: tuple[str, ...] = tuple(field.name.replace("_", "-") for field in fields(Config))
+"""Every option, as redis.conf writes it."""
+
+
+def _parse_size(text: str) -> int:
+    """`64mb` is 64 * 1024 * 1024, `64m` is 64,000,000 (redis.conf, "Note on units")."""
+    digits = text.rstrip("bkmgBKMG")
+    unit = text[len(digits) :].lower()
+    if not digits.isdigit() or unit not in _UNITS:
+        raise ConfigError("argument must be a memory value")
+    return int(digits) * _UNITS[unit]
+
+
+def _parse_save(text: str) -> tuple[SavePoint, ...]:
+    words = text.split()
+    if len(words) % 2 or not all(word.isdigit() for word in words):
+        raise ConfigError("Invalid save parameters")
+    return tuple((int(words[i]), int(words[i + 1])) for i in range(0, len(words), 2))
