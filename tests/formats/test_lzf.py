@@ -42,6 +42,7 @@ def test_the_three_kinds_of_chunk(decompress: Decompress) -> None:
         (b"\x00a\x20", 4),  # a back reference without its distance
         (b"\x00a\xe0\x00", 10),
         (b"\x00a\x20\x01", 4),  # two back, when there is one
+        (b"\x00a\x20\x09", 1),
         (b"\x00a", 2),  # less than declared
         (b"\x00a\x20\x00", 3),  # more than declared
         (b"\x00a", 0),

@@ -142,6 +142,8 @@ def test_byte_22_means_another_thing_to_valkey() -> None:
         ("e0 01 78 03", b"x"),
         ("f0 01 00 00 00 78 06", b"x"),
         ("e0 80" + "78" * 128 + "01 82", b"x" * 128),
+        ("f0 f9 3f 00 00" + "78" * 16377 + "ff fe", b"x" * 16377),
+        ("f0 fa 3f 00 00" + "78" * 16378 + "00 ff ff", b"x" * 16378),  # 16,383 in all: listpack.c takes three bytes
     ],
 )
 def test_every_entry_of_a_listpack(entry: str, expected: bytes) -> None:
@@ -267,6 +269,7 @@ def test_an_empty_collection_is_left_out_with_a_warning(type_byte: int) -> None:
         (b"REDIS0010\x01\x01k\xc0\x01", 12, "0xc0 does not begin a length"),
         (b"REDIS0010\x08\x01k", 9, "8 is neither a type of value nor an opcode"),
         (b"REDIS0010\x02\x01k\x80\xff\xff\xff\xff", 12, "4294967295 elements are declared here"),
+        (b"REDIS0010\x01\x01k\x02\x01a\x05ab", 16, "5 bytes are declared here, but only 2 are left"),
         (b"REDIS0010\x02\x01k\x02\x01a\x01a\xff", 12, "occurs twice"),
         (b"REDIS0010\x03\x01k\x01\x01a\xfd\xff", 12, "NaN"),
         (b"REDIS0010\x03\x01k\x01\x01a\x01x\xff", 12, "a score is not a number"),
