@@ -1,10 +1,34 @@
-"""durable_redis: crash the nodes of a Redis at any instant, and see which acknowledged writes survive, and why."""
+"""durable_redis: crash the nodes of a Redis at any instant, and see which acknowledged writes survive, and why.
+
+    import durable_redis as dr
+
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(150, every_ms=10)                     # a client that waits for each OK
+    run.crash("n1", "power loss", at_ms=1_090)
+    run.restart("n1")
+    run.receipt()                                   # 4 acknowledged writes are gone, of 107.
+
+The code is meant to be read, in this order, one sitting a line:
+
+    contract             what a node may do, and how the world answers
+    formats.resp         the protocol: commands and replies as bytes
+    engine               one Redis in memory
+    sim                  the machine room: world, kernel, disk, network, faults
+    redis.server         the event loop: execute, log, and only then answer
+    formats.aof          the append-only file as bytes
+    redis.persistence    the append-only file and the snapshots in motion, and recovery
+    formats.rdb          the snapshot as bytes
+    lab                  deployments, clients, runs, receipts, sweeps
+    console              the widget
+"""
 
 from durable_redis.lab.deployments import Redis
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.receipt import Receipt
 from durable_redis.lab.run import Run, replay
+from durable_redis.lab.source import source
+from durable_redis.lab.sweep import Sweep, sweep
 
 __version__ = "0.1.0"
 
-__all__ = ["LabError", "Receipt", "Redis", "Run", "replay"]
+__all__ = ["LabError", "Receipt", "Redis", "Run", "Sweep", "replay", "source", "sweep"]

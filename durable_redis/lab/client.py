@@ -69,6 +69,7 @@ class Client:
         self._parser = ReplyParser()
         self._commands = 0
         self._deadline_us = 0  # of the answer, or of the connection
+        self._hangs_up = False
 
     def plan(self, argv: list[bytes], due_us: int) -> Operation:
         """Add an operation; the client takes notice at its next event."""
@@ -76,6 +77,10 @@ class Client:
         self.operations.append(operation)
         self.planned.append(operation)
         return operation
+
+    def hang_up(self) -> None:
+        """At the next event, leave the connection and make a new one: a person who starts `redis-cli` again."""
+        self._hangs_up = self.waiting is None
 
     @property
     def idle(self) -> bool:
@@ -120,6 +125,11 @@ class Client:
 
     def _go_on(self, now: int) -> Effects:
         """Send the next operation if it is due and nothing waits; set the alarm for whatever comes next."""
+        if self._hangs_up and self.connection:
+            yield Close(self.connection)
+            self._lost()
+            self._deadline_us = now
+        self._hangs_up = False
         if not self.connection:
             if now >= self._deadline_us:
                 yield from self._connect(now)

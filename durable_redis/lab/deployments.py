@@ -1,7 +1,7 @@
 """Deployments: which machines stand in which zones, and what runs on them.
 
-A deployment is written as in Python, `Redis(appendonly=True)`, and read back as a literal: nothing in a replay string or
-on a command line is ever evaluated.
+A deployment is written as in Python, `Redis(appendonly=True)`, and read back as a literal: nothing in a replay string
+or on a command line is ever evaluated.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from durable_redis.sim.scenario import parse_call
 if TYPE_CHECKING:
     from durable_redis.lab.run import Run
 
-CLIENTS = ("client", "you")
-"""The machine that runs the workload, and the one from which the operator sends commands."""
+OPERATOR = "you"
+"""The machine from which a person sends commands; the workload runs on machines of its own."""
 
 _NEEDS_AOF = (
     "appendfsync",
@@ -41,6 +41,7 @@ class Deployment(Protocol):
     """What a run needs to know of a deployment."""
 
     nodes: tuple[str, ...]
+    clients: tuple[str, ...]
     config: Config
 
     def build(self, seed: int) -> World:
@@ -49,14 +50,18 @@ class Deployment(Protocol):
 
 
 class Redis:
-    """One Redis server, `n1`, in zone a, and two clients beside it.
+    """One Redis server, `n1`, in zone a, and beside it the clients of the workload (one, unless told otherwise).
 
-    Options are those of redis.conf with underscores; `hardware` changes figures of the machine room.  Raises ConfigError
+    Options are those of redis.conf with underscores; `hardware` changes figures of the machine room.  Raises
+    ConfigError
     for an option that does not exist, or that would have no effect."""
 
     nodes: tuple[str, ...] = ("n1",)
 
-    def __init__(self, hardware: dict[str, int] | None = None, **options: Any) -> None:
+    def __init__(self, clients: int = 1, hardware: dict[str, int] | None = None, **options: Any) -> None:
+        if not 1 <= clients <= 1000:
+            raise LabError(f"there can be 1 to 1000 clients, not {clients}")
+        self.clients = ("client",) if clients == 1 else tuple(f"client{number}" for number in range(1, clients + 1))
         self.config = Config.of(**options)
         if not self.config.appendonly and (idle := [name for name in options if name in _NEEDS_AOF]):
             raise ConfigError(
@@ -67,7 +72,11 @@ class Redis:
             if name not in known:
                 raise ConfigError(f"the hardware has no figure {name!r}: it has {', '.join(known)}")
         self.hardware = Hardware(**(hardware or {}))
-        self._options = {**options, **({"hardware": hardware} if hardware else {})}
+        self._options = {**options}
+        if clients != 1:
+            self._options["clients"] = clients
+        if hardware:
+            self._options["hardware"] = hardware
 
     def __repr__(self) -> str:
         return f"Redis({', '.join(f'{name}={value!r}' for name, value in self._options.items())})"
@@ -75,7 +84,7 @@ class Redis:
     def build(self, seed: int) -> World:
         world = World(seed, self.hardware)
         world.add_machine("n1", "a", self._server)
-        for name in CLIENTS:
+        for name in (*self.clients, OPERATOR):
             world.add_machine(name, "a", partial(_client, name))
         return world
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from durable_redis.lab.client import Operation
 from durable_redis.lab.ledger import Loss, Marks
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY
+from durable_redis.redis.persistence.aof import State
 from durable_redis.sim.journal import Synced
 
 if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
+    from durable_redis.lab.recording import MachineFrame
 
 
 class Explainer:
@@ -50,8 +52,12 @@ class Explainer:
         if kind == "disk loss":
             return blow + "on a disk that is gone"
         if not self.ledger.config.appendonly:
+            if loss.place < marks.snapshot:
+                return blow + "in a snapshot whose name was not on the platter yet"
             return blow + f"in RAM only, {self._newest_snapshot(loss)}"
         if loss.place >= marks.written:
+            if self._log_was_off(loss):
+                return blow + "in RAM only: the append-only file had been switched off"
             return blow + "in the AOF buffer only, not written yet"
         if kind == "power loss":
             return blow + f"in the page cache only, {self._last_fsync(loss.crash_step)}"
@@ -74,15 +80,23 @@ class Explainer:
             return f"in the page cache of {self.node}, not on its platter yet"
         return f"in the memory of {self.node} only"
 
-    def _marks_before(self, step: int) -> Marks:
+    def _frame_before(self, step: int) -> MachineFrame:
         assert self.playback.recording is not None
-        return self.playback.recording.machine_at(self.node, step - 1).marks
+        return self.playback.recording.machine_at(self.node, step - 1)
+
+    def _marks_before(self, step: int) -> Marks:
+        return self._frame_before(step).marks
+
+    def _log_was_off(self, loss: Loss) -> bool:
+        return self._frame_before(loss.crash_step).node.get("aof") in (State.OFF.value, State.WAITING.value)
 
     def _last_fsync(self, before_step: int) -> str:
         steps = self.playback.world.journal.steps
         for number in range(before_step - 1, 0, -1):
             step = steps[number - 1]
-            if step.machine == self.node and isinstance(step.what, Synced) and step.what.path.endswith(".incr.aof"):
+            if step.machine != self.node or not isinstance(step.what, Synced):
+                continue
+            if step.what.path.endswith(".incr.aof") and not step.what.error:
                 return f"behind the last fsync, which ended at {_seconds(step.at_us)}"
         return "and no fsync had ended yet"
 
@@ -90,7 +104,8 @@ class Explainer:
         marks = self._marks_before(loss.crash_step)
         if not marks.snapshot:
             return "and there was no snapshot yet"
-        return f"behind the newest snapshot, which holds {marks.snapshot} writes"
+        writes = "1 write" if marks.snapshot == 1 else f"{marks.snapshot} writes"
+        return f"behind the newest snapshot, which holds {writes}"
 
     def _time(self, step: int) -> int:
         return self.playback.world.journal.steps[step - 1].at_us if step else 0

@@ -9,8 +9,8 @@ the most fragile to the most lasting:
     platter       what has been fsynced, or written back    (lost with the disk)
     RDB           what the newest durable snapshot holds     (lost with the disk)
 
-The ledger reads the journal and the disk, never the server's mind: it is the truth beside which the server's own INFO
-can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to see whether it is so.
+The ledger reads the journal and the disk, after every step, and never the server's mind: it is the truth beside which
+the server's own INFO can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to see whether it is so.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
-from durable_redis.contract import Note, Rename, Send
+from durable_redis.contract import Exit, Note, Rename, Send
 from durable_redis.formats.aof import Manifest
 from durable_redis.formats.aof_manifest import AofError
 from durable_redis.redis.config import Config
 from durable_redis.sim.disk import File
 from durable_redis.sim.faults import CRASHES, Crashed
-from durable_redis.sim.journal import Step, Synced, WroteBack
+from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
 Position = tuple[int, int]
@@ -66,7 +66,8 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A write that a restart did not find: the step of the crash, and the place that the write had among the others."""
+    """A write that a restart did not find: the step of the crash (or of the end of the process) after which it was
+    nowhere any more, and the place that it had among the others."""
 
     crash_step: int
     place: int
@@ -84,11 +85,9 @@ class Ledger:
         self._unanswered: dict[str, list[int]] = {}  # connection -> places of those whose reply was not
         self.lost_in: dict[tuple[str, int], Loss] = {}  # (connection, command) -> the crash that lost it
         self._positions: list[Position] = []
-        self._forked = 0
-        self._temporary_snapshot = 0
-        self._snapshot = 0
-        self._durable_snapshot = 0
-        self._crash_step = 0
+        self._forked = 0  # writes when the last child was forked
+        self._snapshots: list[tuple[File, int]] = []  # RDB files that a restart may find, with the writes in each
+        self._crashes: list[tuple[int, int]] = []  # since it was up: the step, and the writes that were left after it
         self._manifests: dict[bytes, Manifest] = {}
 
     # -- reading the journal -----------------------------------------------------------------------------------------
@@ -109,35 +108,36 @@ class Ledger:
             case Note(kind="forked"):
                 self._forked = len(self.writes)
             case Rename(new=new) if new == self.config.dbfilename:
-                self._snapshot = self._forked if self._in_child(step) else len(self.writes)
-            case Synced(path=path, error="") if path.endswith("/"):
-                self._durable_snapshot = self._snapshot
-            case WroteBack():
-                self._durable_snapshot = self._snapshot
-            case Crashed(kind=kind):
-                self._crash_step = number
+                self._take_snapshot(self._forked if step.task == "bgsave" else len(self.writes))
+            case Crashed() | Exit():
                 self._unanswered.clear()
-                if kind == "power loss":
-                    self._snapshot = self._durable_snapshot
-                elif kind == "disk loss":
-                    self._snapshot = self._durable_snapshot = 0
+                self._crashes.append((number, self.marks().surviving("process kill", self.config.appendonly)))
             case Note(kind="ready", facts=facts):
-                self._recovered((facts["incr"], facts["end"]))
+                self._recovered((facts["incr"], facts["end"]), number)
 
-    def _in_child(self, step: Step) -> bool:
-        return step.task == "bgsave"
+    def _take_snapshot(self, writes: int) -> None:
+        """An RDB file has got its name.  Which of them a power loss leaves, the disk will say."""
+        disk, name = self.machine.disk, self.config.dbfilename
+        within_reach = [disk.durable.get(name), *(change.file for change in disk.changes)]
+        known = [pair for pair in self._snapshots if any(pair[0] is file for file in within_reach)]
+        new = disk.files.get(name)
+        if new is not None and all(file is not new for file, _ in known):
+            known.append((new, writes))
+        self._snapshots = known
 
-    def _recovered(self, position: Position) -> None:
+    def _recovered(self, position: Position, number: int) -> None:
         """The server is up again: the writes behind what it loaded are gone."""
-        kept = bisect_right(self._positions, position) if self.config.appendonly else self._snapshot
+        kept = bisect_right(self._positions, position) if self.config.appendonly else self.marks().snapshot
         for place, write in enumerate(self.writes[kept:], start=kept):
-            self.lost_in[write.connection, write.command] = Loss(self._crash_step, place)
+            step = next((step for step, left in self._crashes if left <= place), number)
+            self.lost_in[write.connection, write.command] = Loss(step, place)
             del self.index[write.connection, write.command]
         del self.writes[kept:]
         del self._positions[kept:]
         del self.acknowledged[bisect_left(self.acknowledged, kept) :]
+        self._crashes.clear()
         self._forked = min(self._forked, kept)
-        self._snapshot = min(self._snapshot, kept)
+        self._snapshots = [(file, min(writes, kept)) for file, writes in self._snapshots]
 
     # -- the marks ---------------------------------------------------------------------------------------------------
 
@@ -149,8 +149,8 @@ class Ledger:
             executed=len(self.writes) if process is not None else 0,
             written=self._passed(disk.files, platter=False),
             platter=self._passed(disk.durable, platter=True),
-            snapshot=self._snapshot,
-            durable_snapshot=self._durable_snapshot,
+            snapshot=self._in_snapshot(disk.files),
+            durable_snapshot=self._in_snapshot(disk.durable),
         )
 
     def at_risk(self, marks: Marks) -> dict[str, int]:
@@ -161,11 +161,15 @@ class Ledger:
             for crash in CRASHES
         }
 
+    def _in_snapshot(self, names: dict[str, File]) -> int:
+        """How many writes the RDB file under these names holds."""
+        found = names.get(self.config.dbfilename)
+        return next((writes for file, writes in self._snapshots if file is found), 0)
+
     def _passed(self, names: dict[str, File], platter: bool) -> int:
         """How many writes the log under these names holds."""
-        if not self._positions:
-            return 0
-        return bisect_right(self._positions, self._end_of_log(names, platter))
+        end = self._end_of_log(names, platter) if self._positions else NOWHERE
+        return 0 if end == NOWHERE else bisect_right(self._positions, end)
 
     def _end_of_log(self, names: dict[str, File], platter: bool) -> Position:
         """Follow the manifest, as a restart would, up to the first file that is not whole."""
@@ -181,8 +185,8 @@ class Ledger:
             file = names.get(f"{directory}/{entry.name}")
             if file is None:
                 return max(end, (entry.number, 0))
-            end = entry.number, len(file.platter if platter else file.cache)
-            if len(file.platter) < len(file.cache) and platter:
+            end = entry.number, file.safe if platter else len(file.cache)
+            if platter and file.safe < len(file.cache):
                 break
         return end
 

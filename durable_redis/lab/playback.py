@@ -7,24 +7,32 @@ frame, and acting in the past is playing the scenario again up to there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from durable_redis.contract import TimerFired
 from durable_redis.lab.client import ALARM, Client, Operation
-from durable_redis.lab.deployments import Deployment
+from durable_redis.lab.deployments import OPERATOR, Deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.ledger import Ledger
 from durable_redis.lab.recording import Recording
 from durable_redis.sim import EPOCH_US, faults
-from durable_redis.sim.world import FOREVER_US
+from durable_redis.sim.disk import TailKept
 from durable_redis.sim.journal import Step
 from durable_redis.sim.scenario import Action
+from durable_redis.sim.world import FOREVER_US
 
 LONGEST_RUN_STEPS = 2_000_000
 """A run that does not come to an end by then is refused, rather than filling the memory."""
 
-CLIENT = "client"
-OPERATOR = "you"
+
+@dataclass(slots=True)
+class Performed:
+    """An action that was done: how many steps came before it, and how many there were when the reader could act again."""
+
+    action: Action
+    before: int
+    after: int
 
 
 class Playback:
@@ -33,7 +41,7 @@ class Playback:
     def __init__(self, deployment: Deployment, seed: int, record: bool = True) -> None:
         self.deployment = deployment
         self.world = deployment.build(seed)
-        self.actions: list[tuple[int, Action]] = []  # with the number of steps that came before each
+        self.performed: list[Performed] = []
         self.ledgers = {node: Ledger(self.world.machines[node], deployment.config) for node in deployment.nodes}
         self.recording = Recording(self) if record else None
         self._read_steps = 0
@@ -53,8 +61,7 @@ class Playback:
             self.world.start(name)
             if self.recording is not None:
                 self.recording.keep(name)
-        if self.recording is not None:
-            self.world.watch = self.recording.step_done
+        self.world.watch = self._step_done if self.recording is None else self.recording.step_done
 
     # -- playing -----------------------------------------------------------------------------------------------------
 
@@ -99,38 +106,41 @@ class Playback:
             result = verb(*action.arguments, **dict(action.options))
         except TypeError as error:
             raise LabError(f"{action.call} cannot be done: {error}") from None
-        self.actions.append((before, action))
+        self.performed.append(Performed(action, before, self.steps))
         return result
 
     # -- the verbs: what a notebook, a console and a replay string can do --------------------------------------------
 
-    def write(
-        self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}", client: str = CLIENT
-    ) -> None:
-        """Let a client write `count` values, one every `every_ms`, each after the answer to the one before."""
+    def write(self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}") -> None:
+        """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
+        before it sends the next."""
         if count < 1 or every_ms < 0:
             raise LabError(
                 f"write({count}, every_ms={every_ms}) asks for nothing: give a count of at least 1, and a time"
             )
-        node = self._client(client)
+        clients = [self._client(name) for name in self.deployment.clients]
         begin_us = EPOCH_US + self.world.now_us
-        first = len(node.operations) + 1
+        first = sum(len(client.operations) for client in clients) + 1
         for place in range(count):
-            names = {"n": first + place}
-            argv = [b"SET", key.format(**names).encode(), value.format(**names).encode()]
-            node.plan(argv, begin_us + round(place * every_ms * 1000))
-        self.world.ask(client, ("write", count, every_ms), TimerFired(ALARM))
+            number = str(first + place)
+            words = [word.replace("{n}", number).encode() for word in (key, value)]
+            clients[place % len(clients)].plan([b"SET", *words], begin_us + round(place * every_ms * 1000))
+        for client in clients:
+            self.world.ask(client.name, ("write", count, every_ms), TimerFired(ALARM))
 
     def command(self, *words: str | bytes | int | float) -> Operation:
         """Send one command as an operator would.  Returns the operation, which is answered some steps later."""
         if not words:
             raise LabError("command() needs the words of a command, such as command('GET', 'w1')")
         argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        operation = self._client(OPERATOR).plan(argv, EPOCH_US + self.world.now_us)
+        client = self._client(OPERATOR)
+        if not self._reaches(client):
+            client.hang_up()
+        operation = client.plan(argv, EPOCH_US + self.world.now_us)
         self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
         return operation
 
-    def crash(self, node: str, kind: str, tail: str = "seeded") -> faults.Crashed:
+    def crash(self, node: str, kind: str, tail: TailKept = "seeded") -> faults.Crashed:
         """Crash a node: "process kill", "power loss" or "disk loss"."""
         crashed = self.world.act(faults.Crash(self._node(node), kind, tail))
         assert isinstance(crashed, faults.Crashed)
@@ -176,6 +186,10 @@ class Playback:
         self.read_journal()
         return self.ledgers[self._node(node)]
 
+    def _step_done(self, machine: str) -> None:
+        """Called by the world after every step: the ledgers look at the disk as it is then."""
+        self.read_journal()
+
     def read_journal(self) -> None:
         """Let the ledgers take notice of the steps since the last time."""
         steps = self.world.journal.steps
@@ -207,6 +221,14 @@ class Playback:
         if name not in self.deployment.nodes:
             raise LabError(f"there is no node {name!r} in this deployment: it has {', '.join(self.deployment.nodes)}")
         return name
+
+    def _reaches(self, client: Client) -> bool:
+        """Whether a client's connection leads to the server's present life."""
+        connection = self.world.network.connections.get(client.connection)
+        process = self.world.machines[client.server].process
+        if process is None or connection is None:
+            return False
+        return connection.incarnations.get(client.server) == process.incarnation
 
     def _client(self, name: str) -> Client:
         process = self.world.machine(name).process

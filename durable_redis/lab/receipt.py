@@ -4,7 +4,8 @@ Two columns that nobody sees together in production are laid side by side.  The 
 records, the right one from the keyspace of the server as it is now; the sentence between them comes from the journal.
 
 A later write to the same key that survived stands for the earlier ones: a client that wrote 1 and then 2 misses nothing
-when it finds 2.
+when it finds 2.  So does a deletion that the client was told of, and an expiry time that has come.  A SET that was only
+queued in a transaction, or whose condition (NX, XX) was not met, is no write.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from durable_redis.formats.resp import Status
 from durable_redis.lab.client import Operation
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.explain import Explainer
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from durable_redis.lab.playback import Playback
+
+
+QUEUED = Status(b"QUEUED")
+DELETIONS = (b"DEL", b"UNLINK", b"GETDEL")
+FLUSHES = (b"FLUSHDB", b"FLUSHALL")
+LIFETIMES_US = {b"EX": 1_000_000, b"PX": 1_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +115,11 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
     """Compare every client's records with what the server holds now.  Raises LabError while it is down."""
     node = playback.deployment.nodes[0]
     found = _keyspace(playback, node)
-    writes = [operation for operation in playback.operations() if operation.argv[0].upper() == b"SET"]
-    standing = _standing(writes, found)
     why = Explainer(playback, node) if explain else None
     rows = []
-    for number, operation in enumerate(writes, start=1):
+    for number, (operation, stands) in enumerate(_judged(playback.operations(), found, _clock_us(playback, node)), start=1):
         key = operation.argv[1]
-        verdict = _verdict(operation.outcome, number <= standing.get(key, 0))
+        verdict = _verdict(operation.outcome, stands)
         row = Row(
             number,
             _text(key),
@@ -138,18 +144,59 @@ def _keyspace(playback: Playback, node: str) -> dict[bytes, bytes]:
     assert isinstance(server, RedisServer)
     if not server.ready:
         raise LabError(f"{node} is still loading: play on, then ask what survived")
-    values = server.engine.keyspace.databases[0].values
-    return {key: value for key, value in values.items() if isinstance(value, bytes)}
+    database, now_ms = server.engine.keyspace.databases[0], _clock_us(playback, node) // 1000
+    return {
+        key: value
+        for key, value in database.values.items()
+        if isinstance(value, bytes) and database.expires.get(key, now_ms) >= now_ms
+    }
 
 
-def _standing(writes: list[Operation], found: dict[bytes, bytes]) -> dict[bytes, int]:
-    """For each key, the number of the last write whose value is there; that one and those before it stand."""
-    standing = {}
-    for number, operation in enumerate(writes, start=1):
-        key, value = operation.argv[1], operation.argv[2]
-        if found.get(key) == value:
-            standing[key] = number
-    return standing
+def _clock_us(playback: Playback, node: str) -> int:
+    return playback.world.clock(playback.world.machines[node])
+
+
+def judge(playback: Playback) -> list[tuple[Operation, bool]]:
+    """Every write, in the order of sending, and whether it stands: see the top.  Raises LabError as `take` does."""
+    node = playback.deployment.nodes[0]
+    return _judged(playback.operations(), _keyspace(playback, node), _clock_us(playback, node))
+
+
+def _judged(operations: list[Operation], found: dict[bytes, bytes], now_us: int) -> list[tuple[Operation, bool]]:
+    """Backwards: a write stands if its value is there, or if something later on its key stands for it."""
+    judged = []
+    accounted: dict[bytes, bool] = {}  # keys whose state a later operation explains
+    flushed = False
+    for operation in reversed(operations):
+        name = operation.argv[0].upper()
+        if name == b"SET" and _is_write(operation):
+            key = operation.argv[1]
+            if found.get(key) == operation.argv[2] or (key not in found and (flushed or _expired(operation, now_us))):
+                accounted[key] = True
+            judged.append((operation, key in accounted))
+        elif operation.outcome == "ok" and name in DELETIONS:
+            accounted |= {key: True for key in operation.argv[1:] if key not in found}
+        elif operation.outcome == "ok" and name in FLUSHES:
+            flushed = True
+    return judged[::-1]
+
+
+def _is_write(operation: Operation) -> bool:
+    if len(operation.argv) < 3 or operation.reply == QUEUED:
+        return False
+    conditional = any(word.upper() in (b"NX", b"XX") for word in operation.argv[3:])
+    return not (conditional and operation.outcome == "ok" and operation.reply is None)
+
+
+def _expired(operation: Operation, now_us: int) -> bool:
+    """Whether the time that `SET key value PX 100` gave to its key has passed."""
+    words = [word.upper() for word in operation.argv[3:]]
+    for word, at in zip(words, words[1:], strict=False):
+        if word in LIFETIMES_US and at.isdigit():
+            return (operation.sent_us or 0) + int(at) * LIFETIMES_US[word] <= now_us
+        if word in (b"EXAT", b"PXAT") and at.isdigit():
+            return int(at) * LIFETIMES_US[word.removesuffix(b"AT")] <= now_us
+    return False
 
 
 def _verdict(told: str, stands: bool) -> str:

@@ -16,14 +16,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.formats.resp import Reply
+from durable_redis.lab import latency as latencies
+from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
 from durable_redis.lab.deployments import Deployment, parse_deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.recording import Frame, Recording
+from durable_redis.sim.disk import TailKept
+from durable_redis.sim.faults import Crashed
 from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, compare
 
 if TYPE_CHECKING:
+    from durable_redis.lab.latency import Latency
+    from durable_redis.lab.life import Life
     from durable_redis.lab.receipt import Receipt
 
 SETTLING_US = 60_000_000
@@ -121,14 +127,18 @@ class Run:
         """Send one command as an operator, and wait for the answer."""
         operation = self.act("command", *words)
         self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
-        self._moved()
+        self._done()
         if operation.outcome in ("unknown", "waiting"):
             raise LabError(f"{words[0]!r} was not answered: the server is down, or too slow")
         reply: Reply = operation.reply
         return reply
 
-    def crash(self, node: str, kind: str = "power loss", *, tail: str = "seeded", at_ms: float | None = None) -> None:
-        """Crash a node, now or at a time: "process kill", "power loss" or "disk loss"."""
+    def crash(
+        self, node: str, kind: str = "power loss", *, tail: TailKept = "seeded", at_ms: float | None = None
+    ) -> None:
+        """Crash a node, now or at a time: "process kill", "power loss" or "disk loss".
+
+        `tail` says what a power loss leaves of each unsynced tail: "seeded", "lost", "kept", or so many bytes."""
         options = {} if tail == "seeded" else {"tail": tail}
         self.act("crash", node, kind, at_ms=at_ms, **options)
 
@@ -136,7 +146,7 @@ class Run:
         """Start a node again, and play until it has recovered.  False: it refuses to start (see its `last_crash`)."""
         self.act("restart", node, at_ms=at_ms)
         self.playback.play_while(lambda: self.playback.starting(node), SETTLING_US)
-        self._moved()
+        self._done()
         return self.playback.world.machines[node].up
 
     def slow_disk(self, node: str, extra_ms: float, *, at_ms: float | None = None) -> None:
@@ -178,15 +188,15 @@ class Run:
         if self.step < self.steps:
             self._branch_off()
         result = self.playback.perform(action)
-        self._moved()
+        self._done()
         return result
 
     def _branch_off(self) -> None:
         """Start a branch at the step one stands on: play the scenario again up to there."""
         playback = Playback(self.deployment, self.seed)
-        for steps_before, action in self.playback.actions:
-            if steps_before < self.step:
-                playback.perform(action)
+        for done in self.playback.performed:
+            if done.before < self.step:
+                playback.perform(done.action)
         playback.play_to_step(self.step)
         name = f"branch {len(self.playbacks)}"
         self.parents[name] = (self.branch, self.step)
@@ -194,6 +204,28 @@ class Run:
         self.branch = name
 
     # -- looking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def survivor_is_up(self) -> bool:
+        """Whether there is a server to ask, so that a receipt can be taken."""
+        machine = self.playback.world.machines[self.deployment.nodes[0]]
+        return machine.up and not self.playback.starting(machine.name)
+
+    def crashes(self) -> tuple[Crashed, ...]:
+        """Every crash of this branch, with what it left of each unsynced tail."""
+        journal = self.playback.world.journal
+        return tuple(step.what for step in journal if isinstance(step.what, Crashed))
+
+    def last_crash(self, node: str) -> str:
+        """Why a node is down, or was the last time: "power loss", or the last words of a process that gave up."""
+        return self.playback.world.machine(node).last_crash
+
+    def file(self, node: str, path: str) -> bytes:
+        """A file of a node, as a process would read it now.  Raises LabError naming the files that there are."""
+        files = self.playback.world.machine(node).disk.files
+        if path not in files:
+            raise LabError(f"{node} has no file {path!r}: it has {', '.join(sorted(files)) or 'none'}")
+        return bytes(files[path].cache)
 
     def frame(self, step: int | None = None) -> Frame:
         """The room after a step; without one, after the step one stands on."""
@@ -204,6 +236,14 @@ class Run:
         self._need_the_end("a receipt")
         return receipts.take(self.playback)
 
+    def life(self, key: str) -> Life:
+        """The steps of one write's life, from its client to the platter."""
+        return lives.life(self, key)
+
+    def latency(self) -> Latency:
+        """How long the clients waited for their answers."""
+        return latencies.latency(self)
+
     def digest(self) -> str:
         """The digest of this branch's journal, as 64 hexadecimal digits."""
         return self.playback.world.journal.digest()
@@ -211,7 +251,7 @@ class Run:
     def scenario(self) -> Scenario:
         """This branch, as a scenario."""
         journal = self.playback.world.journal
-        actions = tuple(action for _, action in self.playback.actions)
+        actions = tuple(done.action for done in self.playback.performed)
         return Scenario(repr(self.deployment), self.seed, actions, len(journal), checks(journal))
 
     def replay_string(self) -> str:
@@ -221,15 +261,19 @@ class Run:
     def script(self) -> str:
         """This branch as a few lines of Python."""
         lines = [f"run = dr.{self.deployment!r}.start(seed={self.seed})"]
-        for number, (steps_before, action) in enumerate(self.playback.actions):
+        step = self._first_step
+        for done in self.playback.performed:
+            action, call = done.action, done.action.call
             if action.at_us is not None and action.verb in TIMED:
-                lines.append(f"run.{action.call[:-1]}, at_ms={action.at_us / 1000:g})")
-                continue
-            if number or steps_before != self._first_step:
-                lines.append(
-                    f"run.go({steps_before})" if action.at_us is None else f"run.play({action.at_us / 1000:g})"
-                )
-            lines.append(f"run.{action.call}")
+                call = f"{call[:-1]}, at_ms={action.at_us / 1000})"
+            elif action.at_us is not None:
+                lines.append(f"run.play({action.at_us / 1000})")
+            elif done.before != step:
+                lines.append(f"run.go({done.before})")
+            lines.append(f"run.{call}")
+            step = done.after
+        if step != self.steps:
+            lines.append(f"run.go({self.steps})")
         return "\n".join(lines)
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -240,6 +284,11 @@ class Run:
     def _need_the_end(self, what: str) -> None:
         if self.step != self.steps:
             raise LabError(f"{what} is taken at the end of a branch: you stand at step {self.step} of {self.steps}")
+
+    def _done(self) -> None:
+        """The reader may act again: remember when, for the script."""
+        self.playback.performed[-1].after = self.steps
+        self._moved()
 
     def _moved(self, step: int | None = None) -> None:
         self.step = self.steps if step is None else step

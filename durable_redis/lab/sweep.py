@@ -1,8 +1,8 @@
 """Sweeps: the same scenario, crashed everywhere.
 
 One crash is an anecdote.  A sweep crashes a scenario after every step (or every so many), with every kind of crash, or
-under many seeds, restarts the node, and counts what survived.  Nothing is derived here: every point is a run of its own,
-played from its beginning.
+under many seeds, restarts the node, and counts what survived.  Nothing is derived here: every point is a run of its
+own, played from its beginning.
 
 The points do not depend on one another, so any `concurrent.futures.Executor` can spread them.
 """
@@ -20,6 +20,7 @@ from durable_redis.lab.playback import Playback
 from durable_redis.lab.receipt import take
 from durable_redis.lab.run import Run
 from durable_redis.lab.verdicts import BROKEN, LUCKY, RESURRECTED
+from durable_redis.sim.disk import TailKept
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import Scenario
 
@@ -100,7 +101,7 @@ def sweep(
     seeds: Iterable[int] | None = None,
     executor: Executor | None = None,
     progress: bool = False,
-    tail: str = "seeded",
+    tail: TailKept = "seeded",
 ) -> Sweep:
     """Crash a run after each of these steps (default: all since the first action), with each kind of crash.
 
@@ -130,12 +131,12 @@ def sweep(
     return Sweep(tuple(sorted(points, key=lambda point: (point.seed, point.step, order[point.crash]))))
 
 
-def _crash_points(job: tuple[Scenario, int, str, str, list[int]]) -> list[Point]:
+def _crash_points(job: tuple[Scenario, int, str, TailKept, list[int]]) -> list[Point]:
     scenario, seed, crash, tail, steps = job
     return [_crash_at(scenario, seed, crash, tail, step) for step in steps]
 
 
-def _crash_at(scenario: Scenario, seed: int, crash: str, tail: str, step: int) -> Point:
+def _crash_at(scenario: Scenario, seed: int, crash: str, tail: TailKept, step: int) -> Point:
     """Play up to a step, crash, restart, and count."""
     playback = Playback(parse_deployment(scenario.deployment), seed, record=False)
     for action in scenario.actions:

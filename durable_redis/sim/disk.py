@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import TypeAlias
 
 from durable_redis.contract import DiskError
 
@@ -47,6 +48,11 @@ class File:
         """The platter holds an old content behind the settled bytes."""
         return self.settled < len(self.platter)
 
+    @property
+    def safe(self) -> int:
+        """So many bytes of the cache are on the platter, from the first on, and none that a failed flush dropped."""
+        return min([self.settled, *(start for start, _ in self.forgotten)])
+
     def settle(self, size: int) -> None:
         """Move the first `size` bytes of the cache to the platter."""
         size = max(self.settled, min(size, len(self.cache)))
@@ -66,6 +72,11 @@ class File:
         del self.cache[size:]
         self.settled = min(self.settled, size)
         self.forgotten = [(start, min(end, size)) for start, end in self.forgotten if start < size]
+
+
+TailKept: TypeAlias = str | int
+"""What a power loss leaves of each unsynced tail: "seeded" (a prefix chosen by the seed), "lost" (nothing), "kept" (all
+of it), or so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +205,8 @@ class Disk:
 
     # -- what befalls the disk ---------------------------------------------------------------------------------------
 
-    def power_loss(self, tail: str = "seeded") -> tuple[Tail, ...]:
-        """Lose the page cache.  `tail`: what remains of each unsynced tail: "seeded" (a prefix), "lost" or "kept"."""
+    def power_loss(self, tail: TailKept = "seeded") -> tuple[Tail, ...]:
+        """Lose the page cache.  `tail` says what remains of each unsynced tail."""
         tails = []
         if self.changes:
             kept = self._draw(len(self.changes), tail)
@@ -252,12 +263,14 @@ class Disk:
                 self.durable[change.new] = change.file
         del self.changes[:count]
 
-    def _draw(self, length: int, tail: str) -> int:
+    def _draw(self, length: int, tail: TailKept) -> int:
+        if isinstance(tail, int):
+            return min(tail, length)
         if tail == "lost":
             return 0
         return length if tail == "kept" else self.random.randrange(length + 1)
 
-    def _tear(self, path: str, file: File, tail: str) -> Tail:
+    def _tear(self, path: str, file: File, tail: TailKept) -> Tail:
         """Let a prefix of the unsynced content have reached the platter, after the end of an old content if there is
         one: first the cut, then the bytes."""
         cut = int(file.replaced)

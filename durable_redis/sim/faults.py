@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from durable_redis.sim.disk import Disk, Tail
+from durable_redis.sim.disk import Disk, Tail, TailKept
 
 if TYPE_CHECKING:
     from durable_redis.sim.world import World
@@ -24,11 +24,11 @@ class FaultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """Stop a machine.  `tail` says what a power loss leaves of unsynced data: "seeded" (a prefix), "lost", "kept"."""
+    """Stop a machine.  `tail` says what a power loss leaves of unsynced data."""
 
     machine: str
     kind: str
-    tail: str = "seeded"
+    tail: TailKept = "seeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ def _crash(world: World, act: Crash) -> Crashed:
     machine = world.machine(act.machine)
     if act.kind not in CRASHES:
         raise FaultError(f"no crash is called {act.kind!r}: choose one of {', '.join(CRASHES)}")
-    if act.tail not in ("seeded", "lost", "kept"):
-        raise FaultError(f'the unsynced tail can be "seeded", "lost" or "kept", not {act.tail!r}')
+    if act.tail not in ("seeded", "lost", "kept") and not (isinstance(act.tail, int) and act.tail >= 0):
+        raise FaultError(f'the unsynced tail can be "seeded", "lost", "kept" or a number of bytes, not {act.tail!r}')
     if not machine.up and (act.kind == "process kill" or not machine.powered):
         when = f"{machine.last_crash} at {machine.down_since_us / 1e6:.3f} s"
         raise FaultError(f"{machine.name} is already down ({when}): restart it first")

@@ -132,7 +132,11 @@ class Kernel:
 
     def kill(self, task: Task, effect: c.Kill) -> None:
         assert effect.name not in (MAIN, task.name), f"{task.machine.name} cannot Kill {effect.name!r}: return, or Exit"
-        task.process.tasks.pop(effect.name, None)
+        process = task.process
+        process.tasks.pop(effect.name, None)
+        for waiting in (process.inbox, process.batch):  # it may have ended already, and nobody heard of it yet
+            for event in [event for event in waiting if isinstance(event, c.ChildEnded) and event.name == effect.name]:
+                waiting.remove(event)
 
     def exit(self, task: Task, effect: c.Exit) -> Any:
         self.world.end_process(task.machine, f"exit {effect.code}: {effect.reason}", says_goodbye=True)

@@ -28,6 +28,10 @@ class ReplayError(ValueError):
     """A replay string that cannot be read, or a run that came out differently.  The message says where."""
 
 
+class ModelChanged(ReplayError):
+    """The replay string was read and played, and the run came out differently from the original."""
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """Something done from outside: a verb of the lab, its arguments, and when: after a step, or at a time."""
@@ -78,7 +82,9 @@ class Scenario:
             raise ReplayError(
                 f"a replay string has at least four parts ({MODEL};deployment;seed=...;end@...), not {len(parts)}"
             )
-        actions, end, check = [], None, ()
+        actions: list[Action] = []
+        end: int | None = None
+        check: tuple[str, ...] = ()
         for number, part in enumerate(parts[3:], start=4):
             if part.startswith("check="):
                 check = tuple(part.removeprefix("check=").split("-"))
@@ -112,7 +118,7 @@ def compare(journal: Journal, scenario: Scenario) -> None:
         raise ReplayError(f"a check has {PLACES} digests, and this one has {len(scenario.check)}: it was cut off")
     same = next(i for i, (ours, theirs) in enumerate(zip(found, scenario.check, strict=True)) if ours != theirs)
     marks = [0, *places(scenario.end_step)]
-    raise ReplayError(
+    raise ModelChanged(
         f"the model has changed since this replay string was made: the run is the same up to step {marks[same]}, "
         f"and differs by step {marks[same + 1]} of {scenario.end_step}"
     )

@@ -16,8 +16,10 @@ The same seed and the same acts give the same journal, on every platform.
 
 from __future__ import annotations
 
+import gc
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -97,12 +99,11 @@ class World:
 
     def _let_happen(self, by_us: int) -> bool:
         """Let the next thing happen that does not come too late, such as a timer of a process that is gone."""
-        heap, before_us = self._heap, self.now_us
+        heap = self._heap
         while heap and heap[0][0] <= by_us:
             self.now_us, _, happening, arguments = heapq.heappop(heap)
             if self._happen[happening](*arguments):
                 return True
-        self.now_us = before_us
         return False
 
     def next_us(self) -> int | None:
@@ -113,8 +114,9 @@ class World:
 
     def run_until(self, at_us: int) -> None:
         """Do every step that is due by `at_us`, then let the clock show `at_us`."""
-        while self.step(at_us):
-            pass
+        with collector_paused():
+            while self.step(at_us):
+                pass
         self.now_us = max(self.now_us, at_us)
 
     def act(self, act: faults.Act) -> faults.Act | faults.Crashed:
@@ -228,3 +230,18 @@ class World:
 
     def record(self, machine: str, task: str, what: Any) -> None:
         self.journal.steps.append(Step(self.now_us, machine, task, what))
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep Python's cycle collector away for the length of a `with` block, around many steps.
+
+    A step makes no cycles, and keeps a few objects for ever, in the journal: the collector would walk through the whole
+    journal again and again for nothing, which takes a third of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

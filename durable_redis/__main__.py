@@ -1,0 +1,126 @@
+"""The command line: `python -m durable_redis COMMAND`, or `durable-redis COMMAND`.
+
+Every command exits with 0 when all is well, 1 when it looked and the answer is bad (a damaged file, a run that came out
+differently, a lost acknowledged write that was asked about), and 2 when it was used wrongly.  What takes longer than a
+second shows a progress bar on stderr; `--json` is there wherever a program may want to read the answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from durable_redis import __version__, bench, bookshelf, inspection
+from durable_redis.lab.deployments import DEPLOYMENTS, parse_deployment
+from durable_redis.lab.run import Run, replay
+from durable_redis.lab.sweep import sweep
+from durable_redis.sim.faults import CRASHES
+from durable_redis.sim.scenario import ModelChanged
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "book":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        match options.command:
+            case "book":
+                return bookshelf.open_book(rest)
+            case "inspect":
+                return inspection.run_inspect(options)
+            case "bench":
+                return bench.run_bench(options)
+            case "replay":
+                return _replay(options)
+            case _:
+                return _sweep(options)
+    except ValueError as error:  # every named error of the lab is one
+        print(f"durable-redis: {error}", file=sys.stderr)
+        return 1 if isinstance(error, ModelChanged) else 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="durable-redis", description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--version", action="version", version=f"durable-redis {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("book", help="open the book in JupyterLab; further options go to jupyter lab")
+    inspection.add_inspect_parser(commands)
+
+    player = commands.add_parser("replay", help="play a replay string: is it the same run, and what did it lose?")
+    player.add_argument("string", metavar="STRING", help="what run.replay_string() printed, in quotes")
+    player.add_argument("--json", action="store_true", help="print one JSON object")
+
+    sweeper = commands.add_parser("sweep", help="crash a deployment after every step, or under many seeds")
+    names = ", ".join(DEPLOYMENTS)
+    sweeper.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({names})')
+    sweeper.add_argument(
+        "--writes", type=_positive, default=100, metavar="N", help="writes of the client (default 100)"
+    )
+    sweeper.add_argument("--every-ms", type=float, default=10, metavar="MS", help="a write every MS (default 10)")
+    sweeper.add_argument("--crash", choices=CRASHES, action="append", help="this kind of crash only; may be repeated")
+    sweeper.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    sweeper.add_argument("--seeds", type=_positive, default=1, metavar="N", help="so many seeds (default 1)")
+    sweeper.add_argument(
+        "--every", type=_positive, default=1, metavar="N", help="crash after every Nth step (default 1)"
+    )
+    sweeper.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
+    sweeper.add_argument("--json", action="store_true", help="print one JSON object")
+    bench.add_bench_parser(commands)
+    return parser
+
+
+def _replay(options: argparse.Namespace) -> int:
+    run = replay(options.string)
+    receipt = run.receipt() if run.survivor_is_up else None
+    if options.json:
+        counts = dict(receipt.counts) if receipt is not None else None
+        print(json.dumps({"digest": run.digest(), "steps": run.steps, "now_ms": run.now_ms, "receipt": counts}))
+    else:
+        print(f"{run.deployment!r}, seed {run.seed}: {run.steps} steps, {run.now_ms:.3f} ms")
+        print(f"digest {run.digest()}")
+        print(receipt if receipt is not None else "the run ends with the server down: there is no receipt")
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    run = Run(parse_deployment(options.deployment), options.seed)
+    run.write(options.writes, every_ms=options.every_ms)
+    run.play()
+    first = run.playback.performed[0].before
+    with ProcessPoolExecutor(options.jobs) as executor:
+        result = sweep(
+            run,
+            crashes=options.crash or CRASHES,
+            steps=range(first, run.steps + 1, options.every),
+            seeds=range(options.seed, options.seed + options.seeds),
+            executor=executor,
+            progress=sys.stderr.isatty(),
+        )
+    if options.json:
+        names = ("crash", "points", "with_losses", "mean_lost", "most_lost")
+        rows = [dict(zip(names, row, strict=True)) for row in result.summary()]
+        print(json.dumps({"deployment": options.deployment, "seeds": options.seeds, "crashes": rows}))
+    else:
+        print(f"{run.deployment!r}: {options.writes} writes, a crash after every {_ordinal(options.every)}step")
+        print(result)
+    return 0
+
+
+def _ordinal(every: int) -> str:
+    return "" if every == 1 else f"{every}th "
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"give a number of at least 1, not {text}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""What durability costs: how long the client waited for each answer, and how many writes a second went through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_redis.lab.errors import LabError
+
+if TYPE_CHECKING:
+    from durable_redis.lab.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Waiting times of the answered writes, in microseconds, and the rate at which they were answered."""
+
+    writes: int
+    median_us: int
+    p99_us: int
+    longest_us: int
+    per_second: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.writes} writes answered, {self.per_second:.0f} a second: half of them within "
+            f"{self.median_us / 1000:.2f} ms, 99 in 100 within {self.p99_us / 1000:.2f} ms, "
+            f"the slowest after {self.longest_us / 1000:.2f} ms"
+        )
+
+    __repr__ = __str__
+
+
+def latency(run: Run) -> Latency:
+    """Measure the writes of a run so far.  Raises LabError if none was answered."""
+    answered = [operation for operation in run.playback.operations() if operation.answered_us and operation.sent_us]
+    if not answered:
+        raise LabError("no write was answered yet: let a client write something, and play")
+    waits = sorted((operation.answered_us or 0) - (operation.sent_us or 0) for operation in answered)
+    first = min(operation.sent_us or 0 for operation in answered)
+    last = max(operation.answered_us or 0 for operation in answered)
+    return Latency(
+        len(waits),
+        waits[len(waits) // 2],
+        waits[min(len(waits) - 1, len(waits) * 99 // 100)],
+        waits[-1],
+        len(waits) * 1e6 / max(1, last - first),
+    )

@@ -1,0 +1,104 @@
+"""The life of one write: the steps at which it was sent, executed, written, answered, synced, lost or recovered.
+
+life = run.life("w108")
+print(life)                       # one line an event, with its time
+run.picture(life.answered)        # the room at that step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_redis.contract import Append, Note, Send
+from durable_redis.lab.client import Operation
+from durable_redis.lab.errors import LabError
+from durable_redis.lab.ledger import Position
+from durable_redis.sim.faults import Crashed
+from durable_redis.sim.journal import Step, Synced
+
+if TYPE_CHECKING:
+    from durable_redis.lab.run import Run
+
+WORDS = {
+    "sent": "accept   the client sends it",
+    "executed": "accept   the server executes it: it is in RAM, and its effect in the AOF buffer",
+    "written": "buffer   the server writes the AOF buffer: it is in the page cache",
+    "answered": "promise  the server says OK",
+    "synced": "sync     an fsync ends: it is on the platter",
+    "crashed": "fail     the node goes down",
+    "recovered": "recover  the node is up again, with what it found on its disk",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The steps of one write; None for what did not happen (yet).  `times_us` has the time of each."""
+
+    key: str
+    sent: int
+    executed: int | None = None
+    written: int | None = None
+    answered: int | None = None
+    synced: int | None = None
+    crashed: int | None = None
+    recovered: int | None = None
+    times_us: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps that there are, in order."""
+        return tuple(sorted(step for name in WORDS if (step := getattr(self, name)) is not None))
+
+    def __str__(self) -> str:
+        lines = [f"the life of {self.key}"]
+        for name, at_us in sorted(self.times_us, key=lambda pair: getattr(self, pair[0])):
+            lines.append(f"  {at_us / 1000:10.3f} ms  step {getattr(self, name):5}  {WORDS[name]}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def life(run: Run, key: str) -> Life:
+    """Follow the newest write of this key through the journal.  Raises LabError if there is none."""
+    written = [operation for operation in run.playback.operations() if operation.argv[1:2] == [key.encode()]]
+    if not written:
+        raise LabError(f"no client has sent a write of {key!r} yet")
+    operation = written[-1]
+    steps = run.playback.world.journal.steps
+    found = dict(_events(operation, steps, run.deployment.nodes[0]))
+    times = tuple((name, steps[number - 1].at_us) for name, number in found.items())
+    return Life(key, **found, times_us=times)
+
+
+def _events(operation: Operation, steps: list[Step], node: str) -> Iterator[tuple[str, int]]:
+    """(name, step number) of everything that happens to this write, in order; each at most once."""
+    position: Position | None = None
+    seen: dict[str, None] = {}
+    commands = 0
+    for number, step in enumerate(steps, start=1):
+        name = ""
+        match step.what:
+            case Send(connection=connection) if connection == operation.connection and step.machine != node:
+                commands += 1
+                name = "sent" if commands == operation.command else ""
+            case Note(kind="executed", facts=facts) if (facts["connection"], facts["command"]) == (
+                operation.connection,
+                operation.command,
+            ):
+                position = facts["incr"], facts["end"]
+                name = "executed"
+            case Append(path=path) if position is not None and step.machine == node and path.endswith(".incr.aof"):
+                name = "written"
+            case Send(connection=connection) if position is not None and connection == operation.connection:
+                name = "answered" if step.machine == node else ""
+            case Synced(path=path, size=size, error="") if position is not None and f".{position[0]}.incr." in path:
+                name = "synced" if size >= position[1] else ""
+            case Crashed(machine=machine) if "sent" in seen and machine == node:
+                name = "crashed"
+            case Note(kind="ready") if "crashed" in seen and step.machine == node:
+                name = "recovered"
+        if name and name not in seen and not ("crashed" in seen and name != "recovered"):
+            seen[name] = None
+            yield name, number

@@ -1,0 +1,121 @@
+"""The command line, as a user and as a program meets it: what it prints, and the three exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import durable_redis as dr
+from durable_redis.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def replay_string():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(150, every_ms=10)
+    run.crash("n1", "power loss", at_ms=1_090)
+    run.restart("n1")
+    return run.replay_string()
+
+
+def test_replay_tells_the_digest_and_the_receipt(replay_string, capsys):
+    assert main(["replay", replay_string]) == 0
+    out = capsys.readouterr().out
+    assert "4 acknowledged writes are gone, of 107." in out
+    assert dr.replay(replay_string).digest() in out
+
+
+def test_replay_as_json(replay_string, capsys):
+    assert main(["replay", replay_string, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["receipt"]["lost though acknowledged"] == 4
+    assert len(answer["digest"]) == 64
+
+
+def test_a_run_that_comes_out_differently_is_status_1_and_says_where(replay_string, capsys):
+    place = replay_string.rindex("check=") + len("check=")
+    checks = replay_string[place:].split("-")
+    checks[5:] = ["0000"] * 11
+    assert main(["replay", replay_string[:place] + "-".join(checks)]) == 1
+    error = capsys.readouterr().err
+    assert "the model has changed" in error
+    assert "differs by step" in error
+
+
+@pytest.mark.parametrize(
+    ("string", "words"),
+    [
+        ("nonsense", "this model is dr1"),
+        ("dr1;Redis();seed=7", "at least four parts"),
+        ("dr1;Redis();seed=x;end@s1", "part 3"),
+        ("dr1;Redis();seed=7;write(3)@s1", "was cut off"),
+        ("dr1;Redis();seed=7;explode('n1')@s1;end@s9", "no action 'explode'"),
+        ("dr1;Redis();seed=7;crash(__import__('os'))@s1;end@s9", "not a literal"),
+        ("dr1;Oracle();seed=7;end@s9", "no deployment 'Oracle'"),
+        ("dr1;Redis(appendfsync='always');seed=7;end@s9", "add appendonly=True"),
+    ],
+)
+def test_a_wrong_replay_string_is_status_2_and_one_sentence(string, words, capsys):
+    assert main(["replay", string]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_sweep_counts_the_losses_by_kind_of_crash(capsys):
+    assert main(["sweep", "Redis(appendonly=True)", "--writes", "5", "--every", "10", "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "a crash after every 10th step" in out
+    assert [line.split()[0:2] for line in out.splitlines()[2:]] == [
+        ["process", "kill"],
+        ["power", "loss"],
+        ["disk", "loss"],
+    ]
+
+
+def test_sweep_as_json_over_seeds(capsys):
+    arguments = ["--writes", "3", "--every", "3", "--seeds", "2", "--crash", "disk loss", "--json"]
+    assert main(["sweep", "Redis(appendonly=True, appendfsync='always')", *arguments]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [row["crash"] for row in answer["crashes"]] == ["disk loss"]
+    assert answer["crashes"][0]["most_lost"] == 3
+
+
+def test_a_deployment_is_read_and_never_evaluated(capsys):
+    assert main(["sweep", "Redis(appendonly=open('x'))"]) == 2
+    assert "not a literal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["sweep"], ["sweep", "Redis()", "--writes", "0"], ["replay", "x", "--wrong"]]
+)
+def test_wrong_use_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["book", "inspect", "replay", "sweep", "bench"])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: durable-redis" in capsys.readouterr().out
+
+
+def test_it_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "durable_redis", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"durable-redis {dr.__version__}"
+
+
+def test_no_book_where_there_is_none(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("durable_redis.bookshelf.FIRST_CHAPTER", "no such chapter.ipynb")
+    assert main(["book"]) == 2
+    assert "run this in the folder of the project" in capsys.readouterr().err
