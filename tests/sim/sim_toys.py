@@ -6,8 +6,22 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from durable_redis.contract import Append, Connect, Effects, Event, Fsync, Opened, Received, Send
+from durable_redis.contract import (
+    Append,
+    Compute,
+    Connect,
+    DiskError,
+    Effects,
+    Event,
+    Fork,
+    Fsync,
+    Note,
+    Opened,
+    Received,
+    Send,
+)
 from durable_redis.sim import EPOCH_US, Hardware, World
+from durable_redis.sim.disk import Disk
 from durable_redis.sim.journal import Arrived
 
 STEADY = Hardware(jitter_us=0, fsync_jitter_us=0)
@@ -76,6 +90,23 @@ class Logger(Toy):
                     yield Send(event.connection, b"OK " + event.data)
 
 
+class Parent(Toy):
+    """Forks a child that works for 300 us beside it."""
+
+    def boot(self, now: int) -> Effects:
+        yield Append("log", b"")
+        yield Fork("child", self.child())
+        yield note("forked")
+        yield Compute("sleep", 100)
+        yield note("parent")
+
+    def child(self) -> Any:
+        yield note("child")
+        yield Compute("sleep", 300)
+        yield Append("dump", b"x")
+        return "result"
+
+
 def room(seed: int | str = 0, hardware: Hardware = STEADY, zones: str = "aa", **programs: type[Toy]) -> World:
     """A room with one machine for each program, in the zones of these letters, all started."""
     world = World(seed, hardware)
@@ -115,3 +146,19 @@ def arrivals(world: World, machine: str, kind: str = "data") -> list[tuple[int, 
         for step in world.journal
         if isinstance(step.what, Arrived) and step.machine == machine and step.what.kind == kind
     ]
+
+
+def fsync(disk: Disk, path: str) -> DiskError | None:
+    """Begin an fsync and let it end at once."""
+    promise = disk.fsync_begins(path)
+    if isinstance(promise, DiskError):
+        return promise
+    return disk.fsync_ends(*promise, path)
+
+
+def notes(world: World) -> list[tuple[int, str]]:
+    return [(step.at_us, step.what.kind) for step in world.journal if isinstance(step.what, Note)]
+
+
+def note(kind: str) -> Note:
+    return Note(kind, {})

@@ -1,7 +1,6 @@
 """The disk's fault model, in pairs: what survives with, and is lost without.
 
-The last test plays random operations against a naive model of the same rules, written without looking at marks and
-prefixes: it keeps whole contents, and lists every state that a power loss may leave.
+`test_disk_model.py` plays random operations against a naive model of the same rules.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sim_toys import fsync
 
 from durable_redis.contract import DiskError
 from durable_redis.sim.disk import Disk, Tail
@@ -19,13 +16,6 @@ from durable_redis.sim.disk import Disk, Tail
 
 def new_disk(seed: int = 0) -> Disk:
     return Disk(Random(seed))
-
-
-def fsync(disk: Disk, path: str) -> DiskError | None:
-    promise = disk.fsync_begins(path)
-    if isinstance(promise, DiskError):
-        return promise
-    return disk.fsync_ends(*promise, path)
 
 
 def with_durable(content: bytes, seed: int = 0) -> Disk:
@@ -329,131 +319,3 @@ def test_a_lost_disk_is_replaced_by_an_empty_and_healthy_one() -> None:
     disk.power_loss("lost")
     assert disk.list("") == ()
     assert disk.extra_fsync_us == 0
-
-
-# -- against a naive model ---------------------------------------------------------------------
-
-
-class Inode:
-    """Whole contents only: as last synced, and every content it had since."""
-
-    def __init__(self) -> None:
-        self.synced = b""
-        self.now = b""
-        self.safe = 0  # so many first bytes of `synced` were never cut or overwritten since
-
-    def may_be_left(self) -> set[bytes]:
-        return {self.synced} | {self.now[:size] for size in range(self.safe, len(self.now) + 1)}
-
-
-PATHS = st.sampled_from(["a", "b", "folder/c"])
-DATA = st.binary(min_size=1, max_size=4)
-
-
-class DiskAgainstModel(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.disk = new_disk(11)
-        self.names: dict[str, Inode] = {}
-        self.histories: list[dict[str, Inode]] = [{}]  # every set of names since the last directory sync
-
-    def names_changed(self) -> None:
-        self.histories.append(dict(self.names))
-
-    def inode(self, path: str) -> Inode:
-        if path not in self.names:
-            self.names[path] = Inode()
-            self.names_changed()
-        return self.names[path]
-
-    @rule(path=PATHS, data=DATA)
-    def append(self, path: str, data: bytes) -> None:
-        self.disk.append(path, data)
-        self.inode(path).now += data
-
-    @rule(path=PATHS, data=DATA)
-    def write(self, path: str, data: bytes) -> None:
-        self.disk.write(path, data)
-        inode = self.inode(path)
-        inode.now, inode.safe = data, 0
-
-    @rule(path=PATHS, size=st.integers(0, 6))
-    def truncate(self, path: str, size: int) -> None:
-        found = self.disk.truncate(path, size)
-        assert (found is None) == (path in self.names)
-        if path in self.names:
-            inode = self.names[path]
-            inode.now, inode.safe = inode.now[:size], min(inode.safe, size)
-
-    @rule(path=PATHS)
-    def fsync(self, path: str) -> None:
-        assert (fsync(self.disk, path) is None) == (path in self.names)
-        if path in self.names:
-            inode = self.names[path]
-            inode.synced, inode.safe = inode.now, len(inode.now)
-
-    @rule(old=PATHS, new=PATHS)
-    def rename(self, old: str, new: str) -> None:
-        found = self.disk.rename(old, new)
-        assert (found is None) == (old in self.names)
-        if old in self.names:
-            self.names[new] = self.names.pop(old)
-            self.names_changed()
-
-    @rule(path=PATHS)
-    def remove(self, path: str) -> None:
-        found = self.disk.remove(path)
-        assert (found is None) == (path in self.names)
-        if self.names.pop(path, None) is not None:
-            self.names_changed()
-
-    @rule()
-    def sync_names(self) -> None:
-        assert self.disk.sync_names() is None
-        self.histories = [dict(self.names)]
-
-    @rule()
-    def write_back(self) -> None:
-        self.disk.write_back()
-        for inode in self.names.values():
-            inode.synced, inode.safe = inode.now, len(inode.now)
-        self.histories = [dict(self.names)]
-
-    @rule(tail=st.sampled_from(["lost", "kept", "seeded", "seeded"]))
-    @precondition(lambda self: self.disk.dirty)
-    def power_loss(self, tail: str) -> None:
-        self.disk.power_loss(tail)
-        found = {path: self.disk.read(path) or b"" for path in self.disk.files}
-        left = next((names for names in self.possible_names(tail) if self.explains(found, names, tail)), None)
-        assert left is not None, f"a power loss ({tail}) cannot have left {found}"
-        self.names = dict(left)
-        self.histories = [dict(left)]
-        for path, inode in left.items():
-            inode.synced = inode.now = found[path]
-            inode.safe = len(inode.now)
-
-    def possible_names(self, tail: str) -> list[dict[str, Inode]]:
-        return {"lost": self.histories[:1], "kept": self.histories[-1:]}.get(tail, self.histories)
-
-    def explains(self, found: dict[str, bytes], names: dict[str, Inode], tail: str) -> bool:
-        if found.keys() != names.keys():
-            return False
-        if tail == "lost":
-            return all(found[path] == inode.synced for path, inode in names.items())
-        if tail == "kept":
-            return all(found[path] == inode.now for path, inode in names.items())
-        return all(found[path] in inode.may_be_left() for path, inode in names.items())
-
-    @invariant()
-    def processes_read_what_was_written(self) -> None:
-        assert {path: self.disk.read(path) for path in self.disk.files} == {p: i.now for p, i in self.names.items()}
-
-
-TestDiskAgainstModel = DiskAgainstModel.TestCase
-TestDiskAgainstModel.settings = settings(
-    max_examples=150,
-    stateful_step_count=30,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.filter_too_much],
-)

@@ -1,15 +1,11 @@
-"""The loop: what nodes rely on (one thread, batches, timers, children); and that a run depends on its seed alone."""
+"""The loop: what a node's one thread may rely on, and how a world is played."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_toys import STEADY, Client, Logger, Toy, arrivals, node, play, play_until, room
+from sim_toys import Client, Logger, Parent, Toy, arrivals, node, note, notes, play, play_until, room
 
 from durable_redis.contract import (
     Append,
@@ -20,7 +16,6 @@ from durable_redis.contract import (
     DiskError,
     Effects,
     Event,
-    Exit,
     Fork,
     Fsync,
     Kill,
@@ -28,7 +23,6 @@ from durable_redis.contract import (
     Note,
     Opened,
     Read,
-    Received,
     Send,
     SetTimer,
     SyncDirectory,
@@ -36,18 +30,9 @@ from durable_redis.contract import (
     Truncate,
     Write,
 )
-from durable_redis.sim import EPOCH_US, Hardware, World
+from durable_redis.sim import Hardware
 from durable_redis.sim.faults import Crash, Restart, SlowDisk
 from durable_redis.sim.journal import Resumed, Synced, WroteBack
-
-
-def notes(world: World) -> list[tuple[int, str]]:
-    return [(step.at_us, step.what.kind) for step in world.journal if isinstance(step.what, Note)]
-
-
-def note(kind: str) -> Note:
-    return Note(kind, {})
-
 
 # -- the thread ---------------------------------------------------------------------
 
@@ -213,126 +198,6 @@ def test_the_device_does_one_fsync_after_the_other() -> None:
     ]
 
 
-# -- children ---------------------------------------------------------------------
-
-
-class Parent(Toy):
-    def boot(self, now: int) -> Effects:
-        yield Append("log", b"")
-        yield Fork("child", self.child())
-        yield note("forked")
-        yield Compute("sleep", 100)
-        yield note("parent")
-
-    def child(self) -> Any:
-        yield note("child")
-        yield Compute("sleep", 300)
-        yield Append("dump", b"x")
-        return "result"
-
-
-def test_a_child_runs_beside_the_thread_and_its_result_is_an_event() -> None:
-    world = play(room(n=Parent))
-    assert notes(world) == [(0, "forked"), (0, "child"), (100, "parent")]
-    assert node(world, "n").told == [(300, ChildEnded("child", "result"))]
-    assert world.machines["n"].process is not None
-    assert list(world.machines["n"].process.tasks) == ["main"]
-
-
-def test_a_killed_child_does_nothing_more_and_sends_no_event() -> None:
-    class Killer(Parent):
-        def boot(self, now: int) -> Effects:
-            yield from super().boot(now)
-            yield Kill("child")
-
-    world = play(room(n=Killer))
-    assert node(world, "n").told == []
-    assert world.machines["n"].disk.list("") == ("log",)
-
-
-def test_the_fsync_of_a_killed_process_is_finished_by_its_kernel() -> None:
-    world = room(client=Client, server=Logger)
-    play_until(world, Fsync)
-    world.act(Crash("server", "process kill"))
-    play_until(world, Synced)
-    world.act(Crash("server", "power loss", tail="lost"))
-    assert world.machines["server"].disk.files.keys() == set(), "its name was never synced"
-
-
-def test_two_tasks_cannot_have_one_name() -> None:
-    class Twins(Parent):
-        def boot(self, now: int) -> Effects:
-            yield Fork("child", self.child())
-            yield Fork("child", self.child())
-
-    with pytest.raises(AssertionError, match="n has a task 'child' already"):
-        play(room(n=Twins))
-
-
-def test_exit_ends_the_process_with_its_children_and_nothing_after_it_runs() -> None:
-    class Quitter(Parent):
-        def boot(self, now: int) -> Effects:
-            yield from super().boot(now)
-            yield Exit(1, "cannot write")
-            yield note("after the end")
-
-    world = play(room(client=Client, server=Quitter))
-    machine = world.machines["server"]
-    assert not machine.up
-    assert machine.powered
-    assert (machine.last_crash, machine.down_since_us) == ("exit 1: cannot write", 100)
-    assert "after the end" not in [kind for _, kind in notes(world)]
-    assert machine.disk.list("") == ("log",), "the child died with it"
-
-
-# -- timers ---------------------------------------------------------------------
-
-
-class Timers(Toy):
-    skew_us = 0
-
-    def boot(self, now: int) -> Effects:
-        yield SetTimer("moved later", now + 100)
-        yield SetTimer("moved sooner", now + 900)
-        yield SetTimer("cancelled", now + 200)
-        yield SetTimer("past", now - 1)
-        yield SetTimer("moved later", now + 300)
-        yield SetTimer("moved sooner", now + 250)
-        yield CancelTimer("cancelled")
-        yield CancelTimer("unknown")
-
-
-def test_a_timer_fires_once_at_the_time_it_was_last_set_to() -> None:
-    world = play(room(n=Timers))
-    assert node(world, "n").told == [
-        (0, TimerFired("past")),
-        (250, TimerFired("moved sooner")),
-        (300, TimerFired("moved later")),
-    ]
-
-
-def test_a_timer_of_an_earlier_life_fires_for_nobody() -> None:
-    world = room(n=Timers)
-    world.run_until(200)
-    world.act(Crash("n", "process kill"))
-    world.act(Restart("n"))
-    play(world)
-    assert [at_us for at_us, _ in node(world, "n").told] == [200, 450, 500]
-
-
-def test_a_machine_whose_clock_is_wrong_sets_its_timers_by_it() -> None:
-    class Once(Toy):
-        def boot(self, now: int) -> Effects:
-            yield SetTimer("t", now + 1_000)
-
-    world = World(hardware=STEADY)
-    world.add_machine("n", "a", Once).clock_skew_us = -7_000_000
-    world.start("n")
-    play(world)
-    assert node(world, "n").told == [(1_000 - 7_000_000, TimerFired("t"))]
-    assert world.now_us == 1_000, "by its own clock it waited a millisecond, as it wanted"
-
-
 # -- playing ---------------------------------------------------------------------
 
 
@@ -402,152 +267,3 @@ def test_a_step_is_told_from_another_by_its_time_machine_and_task() -> None:
     tasks = [step.task for step in world.journal if isinstance(step.what, Note)]
     assert tasks == ["main", "child", "main"]
     assert isinstance(world.journal.steps[0].what, Resumed), "the boot begins"
-
-
-# -- crashing between any two effects ---------------------------------------------------------------------
-
-
-class OneLine(Client):
-    messages = (b"line;",)
-
-
-class Careful(Logger):
-    """Its files exist, with durable names, before the first client comes."""
-
-    def boot(self, now: int) -> Effects:
-        yield from super().boot(now)
-        yield SyncDirectory("")
-
-
-class Hasty(Careful):
-    order = "append, reply, fsync"
-
-
-def crash_after(steps: int, server: type[Toy], kind: str) -> tuple[bool, bool]:
-    """Play so many steps, crash the server, let all messages arrive.  Was the line acknowledged?  Was it kept?"""
-    world = room(client=OneLine, server=server)
-    for _ in range(steps):
-        world.step()
-    world.act(Crash("server", kind, tail="lost"))
-    world.act(Restart("server"))
-    play(world)
-    acknowledged = b"OK line;" in [data for _, data in arrivals(world, "client")]
-    return acknowledged, b"line;" in (world.machines["server"].disk.read("log") or b"")
-
-
-@pytest.mark.parametrize(
-    ("server", "kind", "lies"),
-    [
-        (Careful, "power loss", False),
-        (Hasty, "power loss", True),
-        (Careful, "process kill", False),
-        (Hasty, "process kill", False),  # the page cache survives the process
-        (Careful, "disk loss", True),  # against this, no fsync helps
-    ],
-)
-def test_crashed_at_every_step_an_acknowledged_line_is_kept_if_the_reply_follows_the_fsync(
-    server: type[Toy], kind: str, lies: bool
-) -> None:
-    steps = len(play(room(client=OneLine, server=server)).journal)
-    outcomes = {crash_after(step, server, kind) for step in range(1, steps)}
-    assert ((True, False) in outcomes) == lies
-    if kind != "disk loss":
-        assert (True, True) in outcomes, "some crashes come late enough"
-        assert (False, False) in outcomes, "and some early enough"
-
-
-def test_a_crash_after_each_effect_leaves_exactly_the_effects_performed() -> None:
-    class Writer(Toy):
-        def boot(self, now: int) -> Effects:
-            for letter in (b"a", b"b", b"c", b"d"):
-                yield Append("log", letter)
-
-    for performed in range(1, 5):
-        world = room(n=Writer)
-        for _ in range(1 + performed):  # the first step is that the boot begins
-            world.step()
-        world.act(Crash("n", "process kill"))
-        play(world)
-        assert world.machines["n"].disk.read("log") == b"abcd"[:performed]
-
-
-# -- determinism ---------------------------------------------------------------------
-
-
-class Lucky(Logger):
-    def react(self, event: Event, now: int) -> Effects:
-        yield Compute("sleep", self.random.randrange(1_000))
-        yield from super().react(event, now)
-
-
-class Chatter(Client):
-    messages = tuple(b"message %d" % number for number in range(20))
-
-
-def story(seed: int) -> World:
-    """A run with everything that draws luck: jitter, fsyncs, nodes, torn tails."""
-    world = room(seed=seed, hardware=Hardware(), zones="abc", client=Chatter, other=Chatter, server=Lucky)
-    world.run_until(5_000)
-    world.act(Crash("server", "power loss"))
-    world.act(Restart("server"))
-    world.run_until(8_000)
-    world.act(Crash("server", "power loss"))
-    return play(world)
-
-
-def test_the_same_seed_gives_the_same_journal_and_another_seed_another() -> None:
-    assert story(1).journal.digest() == story(1).journal.digest()
-    assert len({story(seed).journal.digest() for seed in range(5)}) == 5
-
-
-def test_the_digest_of_a_prefix_is_that_of_the_run_stopped_there() -> None:
-    world = room(client=Client, server=Logger)
-    for _ in range(10):
-        world.step()
-    assert story(1).journal.digests([0, 10])[0] == World().journal.digest()
-    assert play(room(client=Client, server=Logger)).journal.digests([10]) == [world.journal.digest()]
-
-
-def test_each_life_of_a_node_has_luck_of_its_own_whatever_the_one_before_drew() -> None:
-    class Gambler(Toy):
-        drawn_before = 0
-
-        def boot(self, now: int) -> Effects:
-            yield Note("draw", {"number": self.random.random()})
-            for _ in range(self.drawn_before):
-                self.random.random()
-
-    class Spendthrift(Gambler):
-        drawn_before = 100
-
-    def second_life(program: type[Toy]) -> tuple[Any, Any]:
-        world = play(room(n=program))
-        world.act(Crash("n", "process kill"))
-        world.act(Restart("n"))
-        first, second = (step.what.facts["number"] for step in play(world).journal if isinstance(step.what, Note))
-        assert first != second
-        return first, second
-
-    assert second_life(Gambler) == second_life(Spendthrift)
-
-
-def test_the_digest_does_not_depend_on_the_hash_seed() -> None:
-    here = str(Path(__file__).parent)
-    root = str(Path(__file__).parents[2])
-    code = "import test_world; print(test_world.story(7).journal.digest())"
-    digests = []
-    for hash_seed in ("0", "1", "random"):
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join([here, root])}
-        answer = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True
-        )
-        digests.append(answer.stdout.strip())
-    assert digests == [story(7).journal.digest()] * 3
-
-
-def test_received_bytes_are_what_was_sent() -> None:
-    world = play(room(client=Chatter, server=Logger))
-    received = [event.data for _, event in node(world, "server").told if isinstance(event, Received)]
-    assert tuple(received) == Chatter.messages
-    assert node(world, "client").received == [b"OK " + message for message in Chatter.messages]
-    assert node(world, "server").told[0][0] + EPOCH_US > EPOCH_US
