@@ -22,6 +22,7 @@ The code is meant to be read, in this order, one sitting a line:
     console              the widget
 """
 
+from durable_redis.console import Console
 from durable_redis.lab.deployments import Redis
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.receipt import Receipt
@@ -31,4 +32,4 @@ from durable_redis.lab.sweep import Sweep, sweep
 
 __version__ = "0.1.0"
 
-__all__ = ["LabError", "Receipt", "Redis", "Run", "Sweep", "replay", "source", "sweep"]
+__all__ = ["Console", "LabError", "Receipt", "Redis", "Run", "Sweep", "replay", "source", "sweep"]

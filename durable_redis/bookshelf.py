@@ -35,8 +35,8 @@ def open_book(arguments: Sequence[str]) -> int:
     except ImportError:
         print("durable-redis: JupyterLab is not installed: pip install '.[book]'", file=sys.stderr)
         return 2
-    notary = NotebookNotary()
+    notary = NotebookNotary()  # type: ignore[no-untyped-call]
     for path in sorted(book.glob("*.ipynb")):
-        notary.sign(read(path, as_version=4))
+        notary.sign(read(path, as_version=4))  # type: ignore[no-untyped-call]
     command = [sys.executable, "-m", "jupyterlab", str(book / FIRST_CHAPTER), *arguments]
     return subprocess.call(command)

@@ -8,23 +8,25 @@ import json
 import pytest
 
 from durable_redis import bench
-from durable_redis.bench import BENCHMARKS, Row
+from durable_redis.bench import BENCHMARKS, Row, simulator
 from durable_redis.bench.measure import INSTALL, best_rates
 
 TINY = 0.001
 
-PEERS = {"simulator": "simpy", "engine": "fakeredis", "rdb": "rdbtools"}
+PEERS = {"simulator": "simpy", "engine": "fakeredis", "rdb": "rdbtools"}  # what is replayed has no peer
+COMPARED = {"simulator": 1, "replay": 0, "engine": 2, "rdb": 2}
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # the peers', not ours
 def test_each_benchmark_measures_itself_and_its_peer(name: str) -> None:
-    pytest.importorskip(PEERS[name])
+    if name in PEERS:
+        pytest.importorskip(PEERS[name])
     rows = BENCHMARKS[name](TINY, 1)
     assert rows
     for row in rows:
         assert row.ours > 0
-        assert row.unit.endswith("/s")
+        assert row.unit.endswith("/s") or row.unit == "ms"
         if row.peer_name:
             assert row.peer is not None
             assert row.peer > 0
@@ -36,8 +38,16 @@ def test_each_benchmark_measures_itself_and_its_peer(name: str) -> None:
 def test_without_its_peer_a_benchmark_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("durable_redis.bench.measure.find_spec", lambda _: None)
     rows = BENCHMARKS[name](TINY, 1)
-    assert [row.verdict for row in rows if row.aim is not None] == [INSTALL] * (2 if name == "engine" else 1)
+    assert [row.verdict for row in rows if row.aim is not None] == [INSTALL] * COMPARED[name]
     assert all(row.ratio is None and row.ours > 0 for row in rows)
+
+
+def test_the_simulator_and_its_peer_do_the_same_work() -> None:
+    """Line by line, to the microsecond: what is compared is how fast, and nothing else."""
+    pytest.importorskip("simpy")
+    ours = simulator.our_journal(50)
+    assert ours == simulator.peer_journal(50)
+    assert len(ours) == 50 * 14
 
 
 def test_rivals_take_turns_and_the_best_round_of_each_counts() -> None:
@@ -96,7 +106,7 @@ def test_the_command_prints_one_json_object(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nonsense"], "there is no benchmark 'nonsense': choose from simulator, engine, rdb"),
+        (["nonsense"], "there is no benchmark 'nonsense': choose from simulator, replay, engine, rdb"),
         (["rdb", "--scale", "0"], "--scale and --rounds must be more than 0"),
         (["rdb", "--rounds", "0"], "--scale and --rounds must be more than 0"),
     ],

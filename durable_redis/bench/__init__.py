@@ -17,13 +17,19 @@ from collections.abc import Callable, Sequence
 from durable_redis.bench.engine import measure_engine
 from durable_redis.bench.measure import Row
 from durable_redis.bench.rdb import measure_rdb
+from durable_redis.bench.replay import measure_replay
 from durable_redis.bench.simulator import measure_simulator
 
 __all__ = ["BENCHMARKS", "Row", "add_bench_parser", "run", "run_bench"]
 
 Benchmark = Callable[[float, int], list[Row]]
 
-BENCHMARKS: dict[str, Benchmark] = {"simulator": measure_simulator, "engine": measure_engine, "rdb": measure_rdb}
+BENCHMARKS: dict[str, Benchmark] = {
+    "simulator": measure_simulator,
+    "replay": measure_replay,
+    "engine": measure_engine,
+    "rdb": measure_rdb,
+}
 
 
 NUMBERS = (2, 4, 5, 6)

@@ -59,19 +59,15 @@ class Redis:
     nodes: tuple[str, ...] = ("n1",)
 
     def __init__(self, clients: int = 1, hardware: dict[str, int] | None = None, **options: Any) -> None:
-        if not 1 <= clients <= 1000:
-            raise LabError(f"there can be 1 to 1000 clients, not {clients}")
+        if type(clients) is not int or not 1 <= clients <= 1000:
+            raise LabError(f"there can be 1 to 1000 clients, not {clients!r}")
         self.clients = ("client",) if clients == 1 else tuple(f"client{number}" for number in range(1, clients + 1))
         self.config = Config.of(**options)
         if not self.config.appendonly and (idle := [name for name in options if name in _NEEDS_AOF]):
             raise ConfigError(
                 f"{idle[0]} says something about the append-only file, and there is none: add appendonly=True"
             )
-        known = [field.name for field in fields(Hardware)]
-        for name in hardware or {}:
-            if name not in known:
-                raise ConfigError(f"the hardware has no figure {name!r}: it has {', '.join(known)}")
-        self.hardware = Hardware(**(hardware or {}))
+        self.hardware = _hardware(hardware or {})
         self._options = {**options}
         if clients != 1:
             self._options["clients"] = clients
@@ -96,6 +92,19 @@ class Redis:
         from durable_redis.lab.run import Run
 
         return Run(self, seed)
+
+
+def _hardware(figures: dict[str, int]) -> Hardware:
+    known = [field.name for field in fields(Hardware)]
+    if not isinstance(figures, dict):
+        raise ConfigError(f"hardware is written like {{'fsync_us': 10_000}}, not {figures!r}")
+    for name, figure in figures.items():
+        if name not in known:
+            raise ConfigError(f"the hardware has no figure {name!r}: it has {', '.join(known)}")
+        least = int(name.endswith("_per_s"))  # a rate of 0 would take for ever
+        if type(figure) is not int or figure < least:
+            raise ConfigError(f"the hardware's {name} is a whole number, {least} or more, not {figure!r}")
+    return Hardware(**figures)
 
 
 def _client(name: str, random: Random) -> Node:

@@ -21,10 +21,12 @@ STYLES = {
 
 def losses(*sweeps: Sweep, titles: tuple[str, ...] = ()) -> Figure:
     """How many acknowledged writes a crash erases, by the instant of the crash: one panel a sweep."""
-    from matplotlib.figure import Figure
+    from matplotlib import pyplot
 
-    figure = Figure(figsize=(4.2 * max(len(sweeps), 2), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
+    size = 4.2 * max(len(sweeps), 2), 3.2
+    figure, axes = pyplot.subplots(1, len(sweeps), sharey=True, squeeze=False, figsize=size, layout="constrained")
+    pyplot.close(figure)  # the notebook shows what a cell returns; left open, it would be shown twice
+    panels = axes[0]
     for panel, sweep in zip(panels, sweeps, strict=True):
         for crash in dict.fromkeys(point.crash for point in sweep):
             colour, line, marker = STYLES[crash]

@@ -10,13 +10,15 @@ the most fragile to the most lasting:
     RDB           what the newest durable snapshot holds     (lost with the disk)
 
 The ledger reads the journal and the disk, after every step, and never the server's mind: it is the truth beside which
-the server's own INFO can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to see whether it is so.
+the server's own INFO can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to
+see whether it is so.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from durable_redis.contract import Exit, Note, Rename, Send
 from durable_redis.formats.aof import Manifest
@@ -31,8 +33,7 @@ Position = tuple[int, int]
 NOWHERE: Position = (0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """How many writes are in each place; the writes of one server are counted in the order of execution.
 
     After a restart the count goes on from what was recovered: what was lost is not counted any more."""
@@ -88,7 +89,8 @@ class Ledger:
         self._forked = 0  # writes when the last child was forked
         self._snapshots: list[tuple[File, int]] = []  # RDB files that a restart may find, with the writes in each
         self._crashes: list[tuple[int, int]] = []  # since it was up: the step, and the writes that were left after it
-        self._manifests: dict[bytes, Manifest] = {}
+        self._manifest_path = f"{config.appenddirname}/{config.appendfilename}.manifest"
+        self._manifests: dict[bytes, Manifest] = {}  # by their text: they are looked at after every step
 
     # -- reading the journal -----------------------------------------------------------------------------------------
 
@@ -155,15 +157,15 @@ class Ledger:
 
     def at_risk(self, marks: Marks) -> dict[str, int]:
         """How many writes whose OK was sent each kind of crash would erase now (a power loss: at the most)."""
-        return {
-            crash: len(self.acknowledged)
-            - bisect_left(self.acknowledged, marks.surviving(crash, self.config.appendonly))
-            for crash in CRASHES
-        }
+        acknowledged, appendonly = self.acknowledged, self.config.appendonly
+        count = len(acknowledged)
+        return {crash: count - bisect_left(acknowledged, marks.surviving(crash, appendonly)) for crash in CRASHES}
 
     def _in_snapshot(self, names: dict[str, File]) -> int:
         """How many writes the RDB file under these names holds."""
         found = names.get(self.config.dbfilename)
+        if found is None:
+            return 0
         return next((writes for file, writes in self._snapshots if file is found), 0)
 
     def _passed(self, names: dict[str, File], platter: bool) -> int:
@@ -173,8 +175,7 @@ class Ledger:
 
     def _end_of_log(self, names: dict[str, File], platter: bool) -> Position:
         """Follow the manifest, as a restart would, up to the first file that is not whole."""
-        directory = self.config.appenddirname
-        listing = names.get(f"{directory}/{self.config.appendfilename}.manifest")
+        listing = names.get(self._manifest_path)
         if listing is None:
             return NOWHERE
         manifest = self._parsed(bytes(listing.platter if platter else listing.cache))
@@ -182,11 +183,13 @@ class Ledger:
             return NOWHERE
         end = NOWHERE
         for entry in manifest.incrs:
-            file = names.get(f"{directory}/{entry.name}")
+            file = names.get(f"{self.config.appenddirname}/{entry.name}")
             if file is None:
                 return max(end, (entry.number, 0))
-            end = entry.number, file.safe if platter else len(file.cache)
-            if platter and file.safe < len(file.cache):
+            size = len(file.cache)
+            kept = file.safe if platter else size
+            end = entry.number, kept
+            if kept < size:
                 break
         return end
 

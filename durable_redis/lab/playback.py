@@ -20,15 +20,18 @@ from durable_redis.sim import EPOCH_US, faults
 from durable_redis.sim.disk import TailKept
 from durable_redis.sim.journal import Step
 from durable_redis.sim.scenario import Action
-from durable_redis.sim.world import FOREVER_US
+from durable_redis.sim.world import FOREVER_US, collector_paused
 
 LONGEST_RUN_STEPS = 2_000_000
 """A run that does not come to an end by then is refused, rather than filling the memory."""
 
 
+MOST_WRITES = 100_000
+
+
 @dataclass(slots=True)
 class Performed:
-    """An action that was done: how many steps came before it, and how many there were when the reader could act again."""
+    """An action that was done: how many steps came before it, and how many there were when one could act again."""
 
     action: Action
     before: int
@@ -76,20 +79,27 @@ class Playback:
         return self.world.step(by_us)
 
     def play_to_step(self, number: int) -> None:
-        while self.steps < number and self.step():
-            pass
+        self._play(number - self.steps, FOREVER_US)
 
     def play_to(self, at_us: int) -> None:
-        while self.step(at_us):
-            pass
+        self._play(LONGEST_RUN_STEPS, at_us)
         self.world.now_us = max(self.world.now_us, at_us)
+
+    def _play(self, most: int, by_us: int) -> None:
+        """Play so many steps, if so many are due by then."""
+        allowed = LONGEST_RUN_STEPS - self.steps
+        with collector_paused():
+            self.world.do_steps(min(most, allowed), by_us)
+        if most > allowed and self.steps >= LONGEST_RUN_STEPS:
+            self.step(by_us)  # there may be more, which is refused
 
     def play_while(self, condition: Callable[[], bool], limit_us: int) -> bool:
         """Play on while the condition holds, for `limit_us` at most.  False: it still held then."""
         end_us = self.world.now_us + limit_us
-        while condition():
-            if not self.step(end_us):
-                return False
+        with collector_paused():
+            while condition():
+                if not self.step(end_us):
+                    return False
         return True
 
     def perform(self, action: Action) -> Any:
@@ -98,8 +108,10 @@ class Playback:
         if verb is None:
             raise LabError(f"there is no action {action.verb!r}: choose one of {', '.join(self._verbs)}")
         if action.at_us is not None:
+            self._must_come("time", action, self.world.now_us, action.at_us)
             self.play_to(action.at_us)
         elif action.step is not None:
+            self._must_come("step", action, self.steps, action.step)
             self.play_to_step(action.step)
         before = self.steps
         try:
@@ -109,15 +121,17 @@ class Playback:
         self.performed.append(Performed(action, before, self.steps))
         return result
 
+    def _must_come(self, what: str, action: Action, now: int, at: int) -> None:
+        if at < now:
+            raise LabError(f"{action} comes too late: the {what} is {now} already, put it before the others")
+
     # -- the verbs: what a notebook, a console and a replay string can do --------------------------------------------
 
     def write(self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}") -> None:
         """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
         before it sends the next."""
-        if count < 1 or every_ms < 0:
-            raise LabError(
-                f"write({count}, every_ms={every_ms}) asks for nothing: give a count of at least 1, and a time"
-            )
+        if not 1 <= count <= MOST_WRITES or every_ms < 0:
+            raise LabError(f"write({count}, every_ms={every_ms}) cannot be: write 1 to {MOST_WRITES:,}, 0 ms or more")
         clients = [self._client(name) for name in self.deployment.clients]
         begin_us = EPOCH_US + self.world.now_us
         first = sum(len(client.operations) for client in clients) + 1
@@ -187,18 +201,19 @@ class Playback:
         return self.ledgers[self._node(node)]
 
     def _step_done(self, machine: str) -> None:
-        """Called by the world after every step: the ledgers look at the disk as it is then."""
-        self.read_journal()
+        """Called by the world after every step: the ledger of this machine looks at its disk as it is then."""
+        if machine in self.ledgers:
+            self.read_journal()
 
     def read_journal(self) -> None:
         """Let the ledgers take notice of the steps since the last time."""
         steps = self.world.journal.steps
-        while self._read_steps < len(steps):
-            step: Step = steps[self._read_steps]
-            self._read_steps += 1
+        for number in range(self._read_steps, len(steps)):
+            step: Step = steps[number]
             ledger = self.ledgers.get(step.machine)
             if ledger is not None:
-                ledger.read(self._read_steps, step)
+                ledger.read(number + 1, step)
+        self._read_steps = len(steps)
 
     def clients(self) -> list[Client]:
         """The programs on the machines that are no nodes."""

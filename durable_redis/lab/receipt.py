@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from durable_redis.formats.resp import Status
 from durable_redis.lab.client import Operation
+from durable_redis.lab.display import receipt_as_html
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.explain import Explainer
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY, RESURRECTED, UNPROMISED, VERDICTS
@@ -93,6 +95,9 @@ class Receipt:
     def __repr__(self) -> str:
         return str(self)
 
+    def _repr_html_(self) -> str:
+        return receipt_as_html(self)
+
     def table(self) -> pd.DataFrame:
         """One row a write, as a DataFrame; times in milliseconds since the start of the run."""
         import pandas as pd
@@ -117,7 +122,8 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
     found = _keyspace(playback, node)
     why = Explainer(playback, node) if explain else None
     rows = []
-    for number, (operation, stands) in enumerate(_judged(playback.operations(), found, _clock_us(playback, node)), start=1):
+    judged = _judged(playback.operations(), found, _clock_us(playback, node))
+    for number, (operation, stands) in enumerate(judged, start=1):
         key = operation.argv[1]
         verdict = _verdict(operation.outcome, stands)
         row = Row(
@@ -191,7 +197,7 @@ def _is_write(operation: Operation) -> bool:
 def _expired(operation: Operation, now_us: int) -> bool:
     """Whether the time that `SET key value PX 100` gave to its key has passed."""
     words = [word.upper() for word in operation.argv[3:]]
-    for word, at in zip(words, words[1:], strict=False):
+    for word, at in pairwise(words):
         if word in LIFETIMES_US and at.isdigit():
             return (operation.sent_us or 0) + int(at) * LIFETIMES_US[word] <= now_us
         if word in (b"EXAT", b"PXAT") and at.isdigit():

@@ -2,14 +2,16 @@
 
 Most steps change one machine, so a picture is kept by machine and only when it differs from the one before.  A message
 is in flight from the step in which it was sent to the step in which it arrived.
+
+Pictures are named tuples: one is taken after every step, and they are made and compared faster than frozen dataclasses.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_redis.lab.ledger import Marks
 from durable_redis.sim.journal import Step
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
 
 
-@dataclass(frozen=True, slots=True)
-class FileFrame:
+class FileFrame(NamedTuple):
     """One file: bytes in the page cache, bytes on the platter, and whether its name is durable."""
 
     path: str
@@ -29,8 +30,7 @@ class FileFrame:
     durable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MachineFrame:
+class MachineFrame(NamedTuple):
     """One machine after a step.
 
     * `last_crash`, `down_since_us`: why and since when it is down, or was the last time.
@@ -45,7 +45,7 @@ class MachineFrame:
     down_since_us: int
     node: Mapping[str, Any]
     files: tuple[FileFrame, ...] = ()
-    marks: Marks = field(default_factory=Marks)
+    marks: Marks = Marks()
     acknowledged: int = 0
     at_risk: Mapping[str, int] | None = None
     extra_fsync_us: int = 0
@@ -112,10 +112,11 @@ class Recording:
         if ledger is None:
             return MachineFrame(machine.up, machine.powered, machine.last_crash, machine.down_since_us, node)
         disk = machine.disk
-        files = tuple(
-            FileFrame(path, len(file.cache), len(file.platter), disk.durable.get(path) is file)
+        durable = disk.durable
+        files = [
+            FileFrame(path, len(file.cache), len(file.platter), durable.get(path) is file)
             for path, file in sorted(disk.files.items())
-        )
+        ]
         marks = ledger.marks()
         return MachineFrame(
             machine.up,
@@ -123,12 +124,12 @@ class Recording:
             machine.last_crash,
             machine.down_since_us,
             node,
-            files,
+            tuple(files),
             marks,
             len(ledger.acknowledged),
             ledger.at_risk(marks),
             disk.extra_fsync_us,
-            tuple(operation for operation, fails in disk.failing.items() if fails),
+            tuple([operation for operation, fails in disk.failing.items() if fails]),
         )
 
     # -- looking back ------------------------------------------------------------------------------------------------

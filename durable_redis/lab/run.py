@@ -21,10 +21,10 @@ from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
 from durable_redis.lab.deployments import Deployment, parse_deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.playback import Playback
+from durable_redis.lab.playback import Performed, Playback
 from durable_redis.lab.recording import Frame, Recording
 from durable_redis.sim.disk import TailKept
-from durable_redis.sim.faults import Crashed
+from durable_redis.sim.faults import Crashed, FaultError
 from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, compare
 
 if TYPE_CHECKING:
@@ -36,12 +36,18 @@ SETTLING_US = 60_000_000
 """How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
 TIMED = ("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot")
 """The verbs that take `at_ms`."""
+WAITING = ("restart", "command")
+"""The verbs that play on until something has happened."""
 PATIENCE_US = 5_000_000
 """How long an operator waits for an answer."""
 
 
 class Run:
     """One scenario with its branches.  `step` is where one stands; `branch` is the branch that one stands on."""
+
+    console: Callable[..., Any]
+    picture: Callable[..., Any]
+    """The widget of this run, and a still of it after a step: given to it by `durable_redis.console`, a floor above."""
 
     def __init__(self, deployment: Deployment, seed: int = 0) -> None:
         self.deployment = deployment
@@ -82,7 +88,7 @@ class Run:
 
     def play(self, until_ms: float | None = None) -> None:
         """Play on: until a time, or until the clients have nothing left to do and the servers are at rest."""
-        self._to_the_end()
+        self.step = self.steps
         if until_ms is not None:
             if until_ms * 1000 < self.playback.world.now_us:
                 raise LabError(
@@ -106,9 +112,9 @@ class Run:
         if step < 0:
             raise LabError(f"there is no step {step}: the first is 1, and 0 is the room before it")
         self.playback.play_to_step(step)
+        self._moved(min(step, self.steps))
         if step > self.steps:
             raise LabError(f"there is no step {step}: with step {self.steps} everything is at rest")
-        self._moved(step)
 
     def checkout(self, branch: str) -> None:
         """Stand at the end of another branch."""
@@ -185,23 +191,41 @@ class Run:
             late = at_end and (not self.step or world.now_us > world.journal.steps[-1].at_us)
             when: dict[str, int] = {"at_us": world.now_us} if late else {"step": self.step}
             action = Action(verb, arguments, tuple(options.items()), **when)
-        if self.step < self.steps:
-            self._branch_off()
-        result = self.playback.perform(action)
+        in_the_past = self.step < self.steps
+        result = self._act_in_the_past(action) if in_the_past else self._act_at_the_end(action)
         self._done()
         return result
 
-    def _branch_off(self) -> None:
-        """Start a branch at the step one stands on: play the scenario again up to there."""
-        playback = Playback(self.deployment, self.seed)
-        for done in self.playback.performed:
-            if done.before < self.step:
-                playback.perform(done.action)
-        playback.play_to_step(self.step)
+    def _act_in_the_past(self, action: Action) -> Any:
+        """Start a branch at the step one stands on: play the scenario again up to there, and act."""
+        done_before = [done for done in self.playback.performed if done.before < self.step]
+        playback = self._played_again(done_before)
+        result = playback.perform(action)
         name = f"branch {len(self.playbacks)}"
         self.parents[name] = (self.branch, self.step)
         self.playbacks[name] = playback
         self.branch = name
+        return result
+
+    def _act_at_the_end(self, action: Action) -> Any:
+        playback, now_us = self.playback, self.playback.world.now_us
+        try:
+            return playback.perform(action)
+        except (LabError, FaultError):
+            if playback.steps > self.step or playback.world.now_us > now_us:  # it has played on to the action's time
+                before = self.playbacks[self.branch] = self._played_again(playback.performed)
+                before.performed = playback.performed
+                if before.world.now_us < now_us:
+                    before.play_to(now_us)
+            raise
+
+    def _played_again(self, performed: list[Performed]) -> Playback:
+        """The room at the step one stands on, once more."""
+        playback = Playback(self.deployment, self.seed)
+        for done in performed:
+            playback.perform(done.action)
+        playback.play_to_step(self.step)
+        return playback
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
@@ -262,24 +286,30 @@ class Run:
         """This branch as a few lines of Python."""
         lines = [f"run = dr.{self.deployment!r}.start(seed={self.seed})"]
         step = self._first_step
+        settled = True  # whether the script has not played further than the next action, waiting for an answer
         for done in self.playback.performed:
             action, call = done.action, done.action.call
             if action.at_us is not None and action.verb in TIMED:
+                if not settled:
+                    lines.append(f"run.go({done.before})")
                 call = f"{call[:-1]}, at_ms={action.at_us / 1000})"
             elif action.at_us is not None:
                 lines.append(f"run.play({action.at_us / 1000})")
             elif done.before != step:
                 lines.append(f"run.go({done.before})")
             lines.append(f"run.{call}")
-            step = done.after
+            step, settled = done.after, action.verb not in WAITING
         if step != self.steps:
             lines.append(f"run.go({self.steps})")
         return "\n".join(lines)
 
-    # -- inside ------------------------------------------------------------------------------------------------------
+    def __repr__(self) -> str:
+        return (
+            f"a run of {self.deployment!r}, seed {self.seed}: {self.now_ms / 1000:.3f} s, "
+            f"step {self.step:,} of {self.steps:,} on {self.branch}"
+        )
 
-    def _to_the_end(self) -> None:
-        self.step = self.steps
+    # -- inside ------------------------------------------------------------------------------------------------------
 
     def _need_the_end(self, what: str) -> None:
         if self.step != self.steps:
@@ -301,11 +331,13 @@ def replay(text: str) -> Run:
     scenario = Scenario.parse(text)
     try:
         run = Run(parse_deployment(scenario.deployment), scenario.seed)
+        # The run has started already; the scenario may have done something while it did.
+        playback = run.playbacks["main"] = Playback(run.deployment, run.seed)
         for action in scenario.actions:
-            run.playback.perform(action)
-        run.playback.play_to_step(scenario.end_step)
-    except ValueError as error:
+            playback.perform(action)
+        playback.play_to_step(scenario.end_step)
+    except (ValueError, FaultError) as error:
         raise ReplayError(f"the replay string cannot be played: {error}") from None
-    compare(run.playback.world.journal, scenario)
+    compare(playback.world.journal, scenario)
     run.go(run.steps)
     return run

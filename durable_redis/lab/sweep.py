@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.playback import Playback
-from durable_redis.lab.receipt import take
+from durable_redis.lab.receipt import judge
 from durable_redis.lab.run import Run
-from durable_redis.lab.verdicts import BROKEN, LUCKY, RESURRECTED
 from durable_redis.sim.disk import TailKept
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import Scenario
+from durable_redis.sim.world import FOREVER_US
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ class Point:
     at_us: int
     crash: str
     acknowledged: int  # writes whose OK had been sent
-    lost: int  # of these
+    lost: int  # of these; what an earlier crash of the scenario took does not count
     lucky: int  # kept, never acknowledged
     resurrected: int
     at_risk: int
@@ -136,39 +136,50 @@ def _crash_points(job: tuple[Scenario, int, str, TailKept, list[int]]) -> list[P
     return [_crash_at(scenario, seed, crash, tail, step) for step in steps]
 
 
+def _play_scenario(playback: Playback, scenario: Scenario, step: int) -> None:
+    """Play a scenario up to a step: do the actions that come before it, and no others."""
+    for action in scenario.actions:
+        until_us = FOREVER_US if action.at_us is None else action.at_us
+        last = step if action.step is None else min(step, action.step)
+        while playback.steps < last and playback.step(until_us):
+            pass
+        if playback.steps == step:
+            return
+        playback.perform(action)
+    playback.play_to_step(step)
+
+
 def _crash_at(scenario: Scenario, seed: int, crash: str, tail: TailKept, step: int) -> Point:
     """Play up to a step, crash, restart, and count."""
     playback = Playback(parse_deployment(scenario.deployment), seed, record=False)
-    for action in scenario.actions:
-        if action.step is not None and action.step >= step:
-            break
-        playback.perform(action)
-        if playback.steps > step:
-            raise LabError(f"the sweep wants to crash after step {step}, and {action.call} comes later")
-    playback.play_to_step(step)
+    _play_scenario(playback, scenario, step)
     node = playback.deployment.nodes[0]
-    ledger = playback.ledger(node)
+    machine, ledger = playback.world.machines[node], playback.ledger(node)
     at_us = playback.world.now_us
     at_risk = ledger.at_risk(ledger.marks())[crash]
     acknowledged = len(ledger.acknowledged)
     executed = [(write.connection, write.command) for write in ledger.writes]
-    playback.crash(node, crash, tail=tail)
+    lost_before = dict(ledger.lost_in)
+    if machine.up or (machine.powered and crash != "process kill"):  # or the scenario has crashed it just so
+        playback.crash(node, crash, tail=tail)
     playback.restart(node)
     playback.play_while(lambda: playback.starting(node), 60_000_000)
-    if not playback.world.machines[node].up:
+    if not machine.up:
         return Point(seed, step, at_us, crash, acknowledged, acknowledged, 0, 0, at_risk, is_prefix=False, starts=False)
-    counts = take(playback, explain=False).counts
-    survivors = playback.ledger(node).index
-    kept = [key in survivors for key in executed]
+    judged = [
+        (write, stands) for write, stands in judge(playback) if (write.connection, write.command) not in lost_before
+    ]
+    stands_by_key = {(write.connection, write.command): stands for write, stands in judged}
+    kept = [stands_by_key[key] for key in executed if key in stands_by_key]
     return Point(
         seed,
         step,
         at_us,
         crash,
         acknowledged,
-        counts[BROKEN],
-        counts[LUCKY],
-        counts[RESURRECTED],
+        sum(not stands and write.outcome == "ok" for write, stands in judged),
+        sum(stands and write.outcome in ("unknown", "waiting") for write, stands in judged),
+        sum(stands and write.outcome == "failed" for write, stands in judged),
         at_risk,
         is_prefix=kept == sorted(kept, reverse=True),
         starts=True,

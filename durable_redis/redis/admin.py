@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from durable_redis.contract import Compute, Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
+from durable_redis.formats.resp_commands import strict_integer
 from durable_redis.redis import info, shutdown
 from durable_redis.redis.config import OPTION_NAMES, ConfigError
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 REDIS_VERSION = "7.0.15"
 """The version whose behaviour is modelled, and that INFO and HELLO report."""
+
+LONGEST_SLEEP_S = 3600.0
 
 LATER: Reply = Status(b"")
 """Stands for a reply that work in `server.todo` will give."""
@@ -64,7 +67,7 @@ def commands(server: RedisServer) -> list[Command]:
         row("lastsave", 1, "", lastsave),
         row("shutdown", -1, "admin no_multi", shutdown_server),
         row("role", 1, "", role),
-        container("debug", -2, row("debug|sleep", 3, "admin", debug_sleep)),
+        row("debug", -2, "admin", debug),
         row("flushall", -1, "write", partial(flushall, server.engine.commands["flushall"].handler)),
     ]
 
@@ -82,7 +85,7 @@ def config_set(server: RedisServer, call: Call) -> Reply:
     """All or nothing: the options are checked first, then changed together (config.c `configSetCommand`)."""
     arguments = [argument.decode("latin-1") for argument in call.argv[2:]]
     if len(arguments) % 2:
-        return ErrorReply("ERR wrong number of arguments for 'config|set' command")
+        return ErrorReply("ERR syntax error")
     config = server.config
     seen = []
     for name, text in zip(arguments[::2], arguments[1::2], strict=True):
@@ -123,10 +126,14 @@ def client_getname(server: RedisServer, call: Call) -> Reply:
 
 
 def client_setname(server: RedisServer, call: Call) -> Reply:
-    if any(not 0x21 <= byte <= 0x7E for byte in call.argv[2]):
+    return _set_name(call, call.argv[2]) or OK
+
+
+def _set_name(call: Call, name: bytes) -> ErrorReply | None:
+    if any(not 0x21 <= byte <= 0x7E for byte in name):
         return ErrorReply("ERR Client names cannot contain spaces, newlines or special characters.")
-    call.session.name = call.argv[2].decode("latin-1")
-    return OK
+    call.session.name = name.decode("latin-1")
+    return None
 
 
 def client_setinfo(server: RedisServer, call: Call) -> Reply:
@@ -150,14 +157,12 @@ def hello(server: RedisServer, call: Call) -> Reply:
     protocol = session.protocol
     arguments = call.argv[1:]
     if arguments:
-        if arguments[0] not in (b"2", b"3"):
-            digits = arguments[0].isdigit()
-            return ErrorReply(
-                "NOPROTO unsupported protocol version"
-                if digits
-                else "ERR Protocol version is not an integer or out of range"
-            )
-        protocol = int(arguments.pop(0))
+        wanted = strict_integer(arguments.pop(0))
+        if wanted is None:
+            return ErrorReply("ERR Protocol version is not an integer or out of range")
+        if wanted not in (2, 3):
+            return ErrorReply("NOPROTO unsupported protocol version")
+        protocol = wanted
     while arguments:
         option = arguments.pop(0)
         if option.upper() == b"AUTH" and len(arguments) >= 2:
@@ -165,13 +170,15 @@ def hello(server: RedisServer, call: Call) -> Reply:
             if refusal is not None:
                 return refusal
         elif option.upper() == b"SETNAME" and arguments:
-            session.name = arguments.pop(0).decode("latin-1")
+            refusal = _set_name(call, arguments.pop(0))
+            if refusal is not None:
+                return refusal
         else:
             return ErrorReply(f"ERR Syntax error in HELLO option '{option.decode('latin-1')}'")
     if not session.authenticated:
         return ErrorReply(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
-            "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
+            "option can be used to authenticate the client and select the RESP protocol version at the same time"
         )
     session.protocol = protocol
     return Map(
@@ -234,8 +241,8 @@ def bgsave(server: RedisServer, call: Call) -> Reply:
         return ErrorReply("ERR syntax error")
     if server.snapshots.running:
         return ErrorReply("ERR Background save already in progress")
-    if server.child is not None:
-        if schedule:
+    if server.child is not None or server.in_exec:
+        if schedule or server.in_exec:
             server.snapshots.scheduled = True
             return Status(b"Background saving scheduled")
         return ErrorReply(
@@ -249,7 +256,7 @@ def bgsave(server: RedisServer, call: Call) -> Reply:
 def bgrewriteaof(server: RedisServer, call: Call) -> Reply:
     if server.rewrite.running:
         return ErrorReply("ERR Background append only file rewriting already in progress")
-    if server.child is not None:
+    if server.child is not None or server.in_exec:
         server.rewrite.scheduled = True
         return Status(b"Background append only file rewriting scheduled")
     server.todo.append(server.rewrite.start)
@@ -258,14 +265,16 @@ def bgrewriteaof(server: RedisServer, call: Call) -> Reply:
 
 def flushall(engine_handler: Callable[[Call], Reply], server: RedisServer, call: Call) -> Reply:
     """Forget everything, and a snapshot of it in progress; with save points, save the emptiness at once (db.c)."""
+    reply = engine_handler(call)
 
     def work(now: int) -> Effects:
         yield from server.snapshots.kill_child()
         if server.config.save:
             yield from server.snapshots.save(now)
 
-    server.todo.append(work)
-    return engine_handler(call)
+    if reply == OK and server.ready:  # and not read from the log at the start
+        server.todo.append(work)
+    return reply
 
 
 def lastsave(server: RedisServer, call: Call) -> Reply:
@@ -274,6 +283,8 @@ def lastsave(server: RedisServer, call: Call) -> Reply:
 
 def shutdown_server(server: RedisServer, call: Call) -> Reply:
     options = [argument.upper() for argument in call.argv[1:]]
+    if options == [b"ABORT"]:
+        return ErrorReply("ERR No shutdown in progress.")
     if any(option not in (b"SAVE", b"NOSAVE", b"NOW", b"FORCE") for option in options) or (
         b"SAVE" in options and b"NOSAVE" in options
     ):
@@ -302,14 +313,18 @@ def role(server: RedisServer, call: Call) -> Reply:
     return [b"master", server.offset, []]
 
 
-def debug_sleep(server: RedisServer, call: Call) -> Reply:
+def debug(server: RedisServer, call: Call) -> Reply:
+    """DEBUG SLEEP seconds: let the one thread do nothing, so that everybody waits."""
+    if call.argv[1].upper() != b"SLEEP" or len(call.argv) != 3:
+        name = call.argv[1].decode("utf-8", "replace")
+        return ErrorReply(f"ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP.")
     try:
-        microseconds = int(float(call.argv[2]) * 1e6)
+        seconds = min(max(0.0, float(call.argv[2])), LONGEST_SLEEP_S)
     except ValueError:
-        return ErrorReply("ERR value is not a valid float")
+        seconds = 0.0
 
     def work(now: int) -> Effects:
-        yield Compute("sleep", max(0, microseconds))
+        yield Compute("sleep", int(seconds * 1_000_000))
 
     server.todo.append(work)
     return OK

@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from durable_redis.formats.resp_commands import strict_integer
+
 SavePoint = tuple[int, int]
 """(seconds, changes): save if at least so many changes are at least so old."""
 
 DEFAULT_SAVE: tuple[SavePoint, ...] = ((3600, 1), (300, 100), (60, 10_000))
 
 _UNITS = {"": 1, "b": 1, "k": 1_000, "kb": 1_024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
-_CHOICES = {"appendfsync": ("always", "everysec", "no")}
-_IMMUTABLE = ("appendfilename", "appenddirname")
+_CHOICES = {"appendfsync": ("everysec", "always", "no")}
+_CANNOT_BE_SET = {"appendfilename": "immutable", "appenddirname": "immutable", "dbfilename": "protected"}
+_HIGHEST_HZ = 500
+_SIZES = ("auto_aof_rewrite_percentage", "auto_aof_rewrite_min_size")
+_FILE_NAMES = ("dbfilename", "appendfilename", "appenddirname")
 
 
 class ConfigError(ValueError):
@@ -47,14 +52,25 @@ class Config:
     requirepass: str = ""
 
     def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if type(value) is not type(option.default):
+                wanted = type(option.default).__name__
+                raise ConfigError(f"{option.name} is of type {wanted}, such as {option.default!r}, not {value!r}")
+        for name in _SIZES:
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} can be 0 or more, not {getattr(self, name)}")
+        for name in _FILE_NAMES:
+            if not getattr(self, name) or "/" in getattr(self, name):
+                raise ConfigError(f"{name} is the name of a file, not a path: {getattr(self, name)!r} will not do")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
-        if not 1 <= self.hz <= 500:
-            raise ConfigError(f"hz can be 1 to 500 (calls of the cron a second), not {self.hz}")
+        if not 1 <= self.hz <= _HIGHEST_HZ:
+            raise ConfigError(f"hz can be 1 to {_HIGHEST_HZ} (calls of the cron a second), not {self.hz}")
         for point in self.save:
-            if len(point) != 2 or min(point) < 0 or point[0] < 1:
-                raise ConfigError(f"a save point is (seconds, changes), such as (60, 1000), not {point!r}")
+            if not _is_save_point(point):
+                raise ConfigError(f"save is ((seconds, changes), ...), such as ((60, 1000),), not {self.save!r}")
 
     @classmethod
     def of(cls, **options: Any) -> Config:
@@ -65,6 +81,8 @@ class Config:
                 raise ConfigError(f"there is no option {name!r}: the model knows {', '.join(known)}")
         if isinstance(save := options.get("save"), str):
             options["save"] = _parse_save(save)
+        elif isinstance(save, list):
+            options["save"] = tuple(tuple(point) if isinstance(point, list) else point for point in save)
         return cls(**options)
 
     def get(self, name: str) -> str:
@@ -79,23 +97,32 @@ class Config:
     def set(self, name: str, text: str) -> Config:
         """Another configuration, with this option as redis.conf would write it.  Raises ConfigError."""
         attribute = name.replace("-", "_")
-        if name in _IMMUTABLE:
-            raise ConfigError("can't set immutable config")
+        if attribute in _CANNOT_BE_SET:
+            raise ConfigError(f"can't set {_CANNOT_BE_SET[attribute]} config")
         value: Any = text
         match getattr(self, attribute):
             case bool():
                 if text.lower() not in ("yes", "no"):
                     raise ConfigError("argument must be 'yes' or 'no'")
                 value = text.lower() == "yes"
-            case int():
+            case int() if attribute == "auto_aof_rewrite_min_size":
                 value = _parse_size(text)
+            case int():
+                value = _parse_integer(text)
             case tuple():
                 value = _parse_save(text)
+        if attribute == "hz":  # config.c `updateHZ` takes the nearest that is possible
+            value = min(max(value, 1), _HIGHEST_HZ)
         if attribute in _CHOICES:
             value = text.lower()
             if value not in _CHOICES[attribute]:
                 raise ConfigError(f"argument(s) must be one of the following: {', '.join(_CHOICES[attribute])}")
         return replace(self, **{attribute: value})
+
+
+def _is_save_point(point: object) -> bool:
+    whole_numbers = isinstance(point, tuple) and len(point) == 2 and all(type(number) is int for number in point)
+    return whole_numbers and point[0] >= 1 and point[1] >= 0  # type: ignore[index]
 
 
 OPTION_NAMES: tuple[str, ...] = tuple(field.name.replace("_", "-") for field in fields(Config))
@@ -106,13 +133,25 @@ def _parse_size(text: str) -> int:
     """`64mb` is 64 * 1024 * 1024, `64m` is 64,000,000 (redis.conf, "Note on units")."""
     digits = text.rstrip("bkmgBKMG")
     unit = text[len(digits) :].lower()
-    if not digits.isdigit() or unit not in _UNITS:
+    if not digits.isdecimal() or len(digits) > 18 or unit not in _UNITS:
         raise ConfigError("argument must be a memory value")
     return int(digits) * _UNITS[unit]
 
 
+def _parse_integer(text: str) -> int:
+    number = strict_integer(text.encode("latin-1", "replace"))
+    if number is None:
+        raise ConfigError("argument couldn't be parsed into an integer")
+    if not 0 <= number < 2**31:
+        raise ConfigError("argument must be between 0 and 2147483647 inclusive")
+    return number
+
+
 def _parse_save(text: str) -> tuple[SavePoint, ...]:
     words = text.split()
-    if len(words) % 2 or not all(word.isdigit() for word in words):
+    if len(words) % 2 or not all(word.isdecimal() and len(word) < 10 for word in words):
         raise ConfigError("Invalid save parameters")
-    return tuple((int(words[i]), int(words[i + 1])) for i in range(0, len(words), 2))
+    points = tuple((int(words[i]), int(words[i + 1])) for i in range(0, len(words), 2))
+    if not all(map(_is_save_point, points)):
+        raise ConfigError("Invalid save parameters")
+    return points

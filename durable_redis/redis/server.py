@@ -6,8 +6,8 @@ The order of things is the whole argument of this book (server.c `beforeSleep`):
 2. `before_sleep`: the AOF buffer is *written* to the page cache, and with `appendfsync always` *fsynced*;
 3. only then are the *replies* sent.
 
-So a reply never overtakes the write of its own effects; whether it overtakes their fsync is a matter of policy.  And one
-fsync serves all the commands of a batch: group commit, without a line of code for it.
+So a reply never overtakes the write of its own effects; whether it overtakes their fsync is a matter of policy.  And
+one fsync serves all the commands of a batch: group commit, without a line of code for it.
 
 What this file must not know: how a command works (`engine`), and what a log or a snapshot looks like on disk
 (`persistence`).
@@ -16,8 +16,7 @@ What this file must not know: how a command works (`engine`), and what a log or 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import (
     ChildEnded,
@@ -46,6 +45,9 @@ from durable_redis.formats.resp import (
 from durable_redis.redis import admin
 from durable_redis.redis.config import Config
 from durable_redis.redis.persistence import aof, loading, rewrite, snapshots
+
+if TYPE_CHECKING:
+    from random import Random
 
 CRON = "cron"
 
@@ -87,6 +89,7 @@ class RedisServer:
         self.offset = 0  # bytes of the replication stream so far: what `master_repl_offset` counts
         self.selected_db: int | None = None  # the database that the stream's last SELECT named
         self.todo: list[Callable[[int], Effects]] = []  # what the command just executed asked for, before its reply
+        self.in_exec = False  # the command being run belongs to a transaction
         self.started_us = 0
         self.ready = False
         self.stats = {"commands": 0, "connections": 0}
@@ -140,6 +143,7 @@ class RedisServer:
                 client.output.clear()
             if client.closing:
                 yield Close(connection)
+                client.end_transaction()
                 del self.clients[connection]
         self._waiting.clear()
 
@@ -179,6 +183,7 @@ class RedisServer:
         client.commands += 1
         self.stats["commands"] += 1
         yield Compute("command")
+        self.in_exec = client.in_transaction
         reply = self.engine.execute(client, argv, now // 1000)
         if self.propagate(now):
             incr, end = self.aof.position
@@ -208,7 +213,8 @@ class RedisServer:
         """Refuse what may not run now (server.c `processCommand`)."""
         if not client.authenticated and not command.has_flag("no_auth"):
             return ErrorReply("NOAUTH Authentication required.")
-        if command.writes or command.name == "ping":
+        # EXEC counts as what it would run: the disk may have failed since that was queued.
+        if command.writes or command.name == "ping" or (command.name == "exec" and client.transaction_writes):
             return self._disk_refusal()
         return None
 

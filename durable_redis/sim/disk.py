@@ -51,7 +51,7 @@ class File:
     @property
     def safe(self) -> int:
         """So many bytes of the cache are on the platter, from the first on, and none that a failed flush dropped."""
-        return min([self.settled, *(start for start, _ in self.forgotten)])
+        return min([self.settled, *(start for start, _ in self.forgotten)]) if self.forgotten else self.settled
 
     def settle(self, size: int) -> None:
         """Move the first `size` bytes of the cache to the platter."""

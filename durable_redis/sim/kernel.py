@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_redis import contract as c
 from durable_redis.sim.disk import Disk, File
-from durable_redis.sim.journal import Arrived, Resumed, Synced, WroteBack
+from durable_redis.sim.journal import RESUMED, Arrived, Synced, WroteBack
 from durable_redis.sim.machine import MAIN, Machine, Process, Task
 from durable_redis.sim.network import ENDINGS, Connection, Segment
 
@@ -28,6 +28,7 @@ class Kernel:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.network = world.network
         self.effects: dict[type, Callable[[Task, Any], Any]] = {
             c.Connect: self.connect,
             c.Send: self.send,
@@ -76,7 +77,7 @@ class Kernel:
         return connection.name
 
     def send(self, task: Task, effect: c.Send) -> None:
-        connection = self.world.network.connections.get(effect.connection)
+        connection = self.network.connections.get(effect.connection)
         if connection is not None:
             self.world.emit("data", connection, connection.peer(task.machine.name), effect.data)
 
@@ -153,9 +154,8 @@ class Kernel:
         if isinstance(promise, c.DiskError):
             return promise
         file, size = promise
-        file.syncing_until_us = self._device_done(disk, size - file.settled)
-        arguments = task, disk, disk.outages, file, size, effect.path
-        return self._blocked_until(file.syncing_until_us, "fsync ends", *arguments)
+        file.syncing_until_us = until_us = self._device_done(disk, size - file.settled)
+        return self._blocked_until(until_us, "fsync ends", task, disk, disk.outages, file, size, effect.path)
 
     def sync_directory(self, task: Task, effect: c.SyncDirectory) -> Any:
         disk = task.machine.disk
@@ -194,14 +194,14 @@ class Kernel:
     def resumes(self, task: Task, result: Any) -> bool:
         if not task.alive:
             return False
-        self.world.record(task.machine.name, task.name, Resumed())
+        self.world.record(task.machine.name, task.name, RESUMED)
         self.world.resume(task, result)
         return True
 
     def appends_again(self, task: Task) -> bool:
         if not task.alive:
             return False
-        self.world.record(task.machine.name, task.name, Resumed())
+        self.world.record(task.machine.name, task.name, RESUMED)
         self.world.running = task  # its pending effect is still the append
         return True
 
@@ -256,13 +256,18 @@ class Kernel:
 
     def arrives(self, number: int) -> bool:
         world = self.world
-        segment = world.network.arrive(number)
+        segment = self.network.arrive(number)
         if segment is None:
             return False
         connection, direction = segment.connection, segment.direction
-        arrived = Arrived(number, segment.kind, connection.name, direction.source, segment.data)
-        world.record(direction.target, "", arrived)
-        self._deliver(segment, connection, world.machines[direction.target])
+        name, kind, data = connection.name, segment.kind, segment.data
+        target = world.machines[direction.target]
+        world.record(target.name, "", Arrived(number, kind, name, direction.source, data))
+        process = target.process
+        if kind == "data" and process is not None and connection.incarnations.get(target.name) == process.incarnation:
+            world.tell(process, c.Received(name, data))  # what nearly all of them are
+        else:
+            self._deliver(segment, connection, target)
         if direction.in_flight and direction.in_flight[0].arrived:  # it queued up behind this one, which was held
             world.schedule(world.now_us, "arrive", direction.in_flight[0].number)
         return True
@@ -277,9 +282,7 @@ class Kernel:
             world.emit("accept", connection, connection.opener)
             world.tell(process, c.Opened(connection.name, connection.opener))
         elif process is not None and connection.incarnations.get(target.name) == process.incarnation:
-            if kind == "data":
-                world.tell(process, c.Received(connection.name, segment.data))
-            elif kind == "accept":
+            if kind == "accept":
                 world.tell(process, c.Opened(connection.name, connection.accepter, outgoing=True))
             else:
                 world.tell(process, c.Closed(connection.name, ENDINGS[kind]))

@@ -37,7 +37,8 @@ class Task:
     @property
     def alive(self) -> bool:
         """It was neither killed nor did its process end."""
-        return self.process.alive and self.process.tasks.get(self.name) is self
+        process = self.process
+        return self.machine.process is process and process.tasks.get(self.name) is self
 
 
 class Process:

@@ -28,9 +28,6 @@ class Wire:
     latency_us: int
     jitter_us: int
 
-    def delay_us(self) -> int:
-        return self.latency_us + int(self.random.random() * (self.jitter_us + 1))
-
 
 @dataclass(slots=True)
 class Segment:
@@ -99,11 +96,15 @@ class Network:
     def emit(self, kind: str, connection: Connection, target: str, data: bytes, now_us: int) -> Segment:
         """Put a segment on the wire.  It is due no sooner than what was sent before it."""
         direction = connection.directions[target]
-        due_us = direction.latest_due_us = max(direction.latest_due_us, now_us + direction.wire.delay_us())
-        self._segments += 1
-        segment = Segment(self._segments, kind, connection, direction, data, now_us, due_us)
+        wire = direction.wire
+        due_us = now_us + wire.latency_us + int(wire.random.random() * (wire.jitter_us + 1))
+        if due_us < direction.latest_due_us:  # at every message: an `if` is much cheaper than a call of `max`
+            due_us = direction.latest_due_us
+        direction.latest_due_us = due_us
+        number = self._segments = self._segments + 1
+        segment = Segment(number, kind, connection, direction, data, now_us, due_us)
         direction.in_flight.append(segment)
-        self.in_flight[segment.number] = segment
+        self.in_flight[number] = segment
         return segment
 
     def arrive(self, number: int) -> Segment | None:
@@ -111,8 +112,8 @@ class Network:
         segment = self.in_flight.get(number)
         if segment is None:
             return None
-        segment.arrived = True
         in_flight = segment.direction.in_flight
+        segment.arrived = True
         if segment.held or in_flight[0] is not segment:
             return None
         in_flight.popleft()

@@ -165,6 +165,6 @@ def parse_call(text: str) -> tuple[str, tuple[Any, ...], tuple[tuple[str, Any], 
     try:
         arguments = tuple(ast.literal_eval(argument) for argument in call.args)
         options = tuple((keyword.arg or "**", ast.literal_eval(keyword.value)) for keyword in call.keywords)
-    except ValueError:
+    except (ValueError, TypeError, RecursionError, MemoryError):
         raise ValueError(f"{text[:60]!r} has an argument that is not a literal") from None
     return call.func.id, arguments, options

@@ -27,7 +27,7 @@ from durable_redis.contract import ChildEnded, Event
 from durable_redis.sim import faults
 from durable_redis.sim.faults import FaultError
 from durable_redis.sim.hardware import Hardware
-from durable_redis.sim.journal import Journal, Step
+from durable_redis.sim.journal import Journal, Step, new_step
 from durable_redis.sim.kernel import BLOCKED, Kernel
 from durable_redis.sim.machine import Machine, Process, Program, Task
 from durable_redis.sim.network import Connection, Network, Wire
@@ -36,6 +36,7 @@ EPOCH_US = 1_637_280_000 * 1_000_000
 """What the clocks show when the room starts: 2021-11-19 00:00 UTC."""
 
 FOREVER_US = 2**63 - 1
+ALL_STEPS = 2**63 - 1
 
 
 class World:
@@ -48,6 +49,7 @@ class World:
         self.machines: dict[str, Machine] = {}
         self.network = Network()
         self.journal = Journal()
+        self._keep = self.journal.steps.append
         self.running: Task | None = None  # the task whose next effect comes before anything else
         self.watch: Callable[[str], None] | None = None  # called after every step, with the machine it concerned
         self.sequence = 0  # of the next happening
@@ -84,27 +86,40 @@ class World:
 
     def step(self, by_us: int = FOREVER_US) -> bool:
         """Do the smallest possible thing that is due by `by_us`.  False: there is none, until somebody acts."""
-        task = self.running
-        if task is not None:
-            effect = task.pending
-            self.record(task.machine.name, task.name, effect)
-            result = self._perform[type(effect)](task, effect)
-            if result is not BLOCKED:
-                self.resume(task, result)
-        elif not self._let_happen(by_us):
-            return False
-        if self.watch is not None:
-            self.watch(self.journal.steps[-1].machine)
-        return True
+        return self.do_steps(1, by_us) == 1
 
-    def _let_happen(self, by_us: int) -> bool:
-        """Let the next thing happen that does not come too late, such as a timer of a process that is gone."""
-        heap = self._heap
-        while heap and heap[0][0] <= by_us:
-            self.now_us, _, happening, arguments = heapq.heappop(heap)
-            if self._happen[happening](*arguments):
-                return True
-        return False
+    def do_steps(self, most: int, by_us: int) -> int:
+        """Do the steps that are due by `by_us`, but not more than `most` of them.  Returns how many these were.
+
+        This is the loop of the simulator, and a step takes about a microsecond: what it needs is at hand in local
+        names, one call lies between it and the kernel, and what most steps need of `resume` and `record` is here."""
+        perform, happen, heap, steps, watch = self._perform, self._happen, self._heap, self.journal.steps, self.watch
+        keep, heappop = steps.append, heapq.heappop
+        done = 0
+        while done < most:
+            task = self.running
+            if task is not None:
+                effect = task.pending
+                keep(new_step(Step, (self.now_us, task.machine.name, task.name, effect)))
+                result = perform[type(effect)](task, effect)
+                if result is None and task is task.process.main:
+                    # Most results are None, and nobody wants what a handler returns: `next` is cheaper than `send` and
+                    # the StopIteration that would carry it.
+                    task.pending = next(task.generator, None)
+                    if task.pending is None:
+                        self._wake(task.process)
+                elif result is not BLOCKED:
+                    self.resume(task, result)
+            elif heap and heap[0][0] <= by_us:
+                self.now_us, _, happening, arguments = heappop(heap)
+                if not happen[happening](*arguments):
+                    continue  # it came too late, such as a timer of a process that is gone
+            else:
+                break
+            done += 1
+            if watch is not None:
+                watch(steps[-1].machine)
+        return done
 
     def next_us(self) -> int | None:
         """When the next step is, or a little before: what comes too late is still in the heap.  None: there is none."""
@@ -115,8 +130,7 @@ class World:
     def run_until(self, at_us: int) -> None:
         """Do every step that is due by `at_us`, then let the clock show `at_us`."""
         with collector_paused():
-            while self.step(at_us):
-                pass
+            self.do_steps(ALL_STEPS, at_us)
         self.now_us = max(self.now_us, at_us)
 
     def act(self, act: faults.Act) -> faults.Act | faults.Crashed:
@@ -156,8 +170,11 @@ class World:
 
     def tell(self, process: Process, event: Event) -> None:
         """Put an event into a process's inbox."""
-        process.inbox.append(event)
-        if not process.busy:
+        if process.busy:
+            process.inbox.append(event)
+        else:
+            process.batch.append(event)  # what a free thread would take from its inbox at once
+            process.open_batch = True
             self._wake(process)
 
     def end_process(self, machine: Machine, why: str, says_goodbye: bool) -> None:
@@ -177,19 +194,21 @@ class World:
         """The thread is free: handle the rest of the batch, or go to sleep properly, or take the inbox as a batch.
 
         A handler that yields nothing is over at once, and is no step."""
-        clock_us = self.clock(process.machine)
+        node, batch = process.node, process.batch
+        clock_us = EPOCH_US + self.now_us + process.machine.clock_skew_us
         while True:
-            if process.batch:
-                handler = process.node.handle(process.batch.popleft(), clock_us)
+            if batch:
+                handler = node.handle(batch.popleft(), clock_us)
             elif process.open_batch:
                 process.open_batch = False
-                handler = process.node.before_sleep(clock_us)
+                handler = node.before_sleep(clock_us)
             elif process.inbox:
-                process.batch, process.inbox = process.inbox, process.batch
-                process.open_batch = True
+                batch, process.inbox = process.inbox, batch
+                process.batch, process.open_batch = batch, True
                 continue
             else:
                 process.busy = False
+                self.running = None
                 return
             effect = next(handler, None)
             if effect is not None:
@@ -229,7 +248,7 @@ class World:
         return max(self.now_us, clock_us - EPOCH_US - process.machine.clock_skew_us)
 
     def record(self, machine: str, task: str, what: Any) -> None:
-        self.journal.steps.append(Step(self.now_us, machine, task, what))
+        self._keep(new_step(Step, (self.now_us, machine, task, what)))
 
 
 @contextmanager

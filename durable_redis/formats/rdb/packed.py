@@ -26,6 +26,9 @@ from typing import Final
 END: Final = 0xFF
 UNKNOWN_COUNT: Final = 0xFFFF
 
+DIGITS: Final = tuple(b"%d" % number for number in range(128))
+"""The small numbers, ready to hand out: most numbers are small."""
+
 
 class PackedError(Exception):
     """A packed string is damaged: at which of its bytes, and how."""
@@ -43,15 +46,19 @@ def _check(condition: bool, position: int, reason: str) -> None:
 
 def _check_total(data: bytes, smallest: int, encoding: str) -> None:
     """The header fits, and the first four bytes say how long the whole is; the last byte is the end mark."""
-    _check(len(data) >= smallest, 0, f"{len(data)} bytes are too few for a {encoding}")
+    size = len(data)
+    if size < smallest:
+        raise PackedError(0, f"{size} bytes are too few for a {encoding}")
     declared = int.from_bytes(data[:4], "little")
-    _check(declared == len(data), 0, f"the {encoding} says it has {declared} bytes, but it has {len(data)}")
-    _check(data[-1] == END, len(data) - 1, f"the {encoding} does not end with 0xff")
+    if declared != size:
+        raise PackedError(0, f"the {encoding} says it has {declared} bytes, but it has {size}")
+    if data[-1] != END:
+        raise PackedError(size - 1, f"the {encoding} does not end with 0xff")
 
 
 def _check_count(items: list[bytes], declared: int, encoding: str) -> list[bytes]:
-    known = declared != UNKNOWN_COUNT
-    _check(not known or declared == len(items), 4, f"the {encoding} says {declared} entries, but has {len(items)}")
+    if declared not in (len(items), UNKNOWN_COUNT):
+        raise PackedError(4, f"the {encoding} says {declared} entries, but has {len(items)}")
     return items
 
 
@@ -79,7 +86,7 @@ def listpack_items(data: bytes) -> list[bytes]:
     while position < limit:
         first = data[position]
         if first < 0x80:
-            append(b"%d" % first)
+            append(DIGITS[first])
             end = position + 1
         elif first < 0xC0:
             end = position + 1 + (first & 0x3F)
@@ -122,12 +129,14 @@ def _long_listpack_entry(data: bytes, position: int, first: int, limit: int) -> 
 
 
 def _byte(data: bytes, position: int, limit: int) -> int:
-    _check(position < limit, position, "the packed bytes end inside an entry")
+    if position >= limit:
+        raise PackedError(position, "the packed bytes end inside an entry")
     return data[position]
 
 
 def _piece(data: bytes, start: int, length: int, limit: int) -> tuple[bytes, int]:
-    _check(length <= limit - start, start, f"an entry of {length} bytes does not fit in the {limit - start} left")
+    if length > limit - start:
+        raise PackedError(start, f"an entry of {length} bytes does not fit in the {limit - start} left")
     return data[start : start + length], start + length
 
 
@@ -157,20 +166,39 @@ def ziplist_items(data: bytes) -> list[bytes]:
     """
     _check_total(data, ZIPLIST_HEADER + 1, "ziplist")
     items: list[bytes] = []
+    append = items.append
     position, limit = ZIPLIST_HEADER, len(data) - 1
     previous_size = 0
     while position < limit:
         start = position
-        previous = data[position]
-        position += 1
-        if previous == LONG_PREDECESSOR:
-            content, position = _piece(data, position, 4, limit)
-            previous = int.from_bytes(content, "little")
-        _check(previous == previous_size, start, f"an entry says {previous} bytes precede it, but {previous_size} do")
-        item, position = _ziplist_entry(data, position, limit)
-        items.append(item)
+        header = data[position + 1]  # it may be the end mark, which is no header
+        behind_a_short_one = data[position] == previous_size < LONG_PREDECESSOR
+        # Short strings and small numbers, which most entries are, are read here, without a call.
+        if header < 0x40 and behind_a_short_one:
+            position += 2 + header
+            append(data[start + 2 : position])
+        elif 0xF1 <= header <= 0xFD and behind_a_short_one:
+            position += 2
+            append(DIGITS[header - 0xF1])
+        else:
+            position = _check_predecessor(data, start, previous_size, limit)
+            item, position = _ziplist_entry(data, position, limit)
+            append(item)
         previous_size = position - start
+    if position != limit:
+        raise PackedError(position, "a ziplist entry runs past the end of the ziplist")
     return _check_count(items, int.from_bytes(data[8:10], "little"), "ziplist")
+
+
+def _check_predecessor(data: bytes, start: int, previous_size: int, limit: int) -> int:
+    """Where the header of the entry at `start` begins: behind the length of its predecessor, which must be right."""
+    previous, position = data[start], start + 1
+    if previous == LONG_PREDECESSOR:
+        content, position = _piece(data, position, 4, limit)
+        previous = int.from_bytes(content, "little")
+    if previous != previous_size:
+        raise PackedError(start, f"an entry says {previous} bytes precede it, but {previous_size} do")
+    return position
 
 
 _ZIPLIST_NUMBER_SIZES: Final = {0xC0: 2, 0xD0: 4, 0xE0: 8, 0xF0: 3, 0xFE: 1}
@@ -180,6 +208,8 @@ def _ziplist_entry(data: bytes, position: int, limit: int) -> tuple[bytes, int]:
     """The content of the entry whose header is at `position`, and where it ends."""
     first = _byte(data, position, limit)
     start = position + 1
+    if 0xF1 <= first <= 0xFD:
+        return DIGITS[first - 0xF1], start
     if first < 0x40:
         return _piece(data, start, first, limit)
     if first < 0x80:
@@ -187,8 +217,6 @@ def _ziplist_entry(data: bytes, position: int, limit: int) -> tuple[bytes, int]:
     if first == 0x80:
         length = int.from_bytes(_piece(data, start, 4, limit)[0], "big")
         return _piece(data, start + 4, length, limit)
-    if 0xF1 <= first <= 0xFD:
-        return b"%d" % (first - 0xF1), start
     _check(first in _ZIPLIST_NUMBER_SIZES, position, f"0x{first:02x} does not begin a ziplist entry")
     return _number(data, start, _ZIPLIST_NUMBER_SIZES[first], limit)
 

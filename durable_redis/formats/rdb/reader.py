@@ -173,18 +173,19 @@ class _Records:
         if source.left() == 0:
             raise source.error("the file is cut: it ends without an end-of-file mark")
         first = source.byte()
-        if first in self.readings or first in SKIPPINGS:
-            self._read_key(first, start)
+        reading = self.readings.get(first)
+        if reading is not None or first in SKIPPINGS:
+            self._read_key(first, start, reading)
         elif first in _OPCODES:
             _OPCODES[first](self)
         elif first != opcodes.END_OF_FILE:
             raise source.error(f"{first} is neither a type of value nor an opcode that is known here", start)
         return first != opcodes.END_OF_FILE
 
-    def _read_key(self, type_byte: int, start: int) -> None:
+    def _read_key(self, type_byte: int, start: int, reading: Reading | None) -> None:
+        """A key and its value; without a reading it is one that is kept as bytes."""
         source = self.source
         key = source.string()
-        reading = self.readings.get(type_byte)
         value: object
         if reading is None:
             kind, value = SKIPPINGS[type_byte].kind, read_opaque(source, type_byte)
@@ -197,7 +198,7 @@ class _Records:
             # Redis skips these too: some old releases saved them by mistake.
             self.warn(start, f"the {kind} {key!r} is empty, which no key can be: it is left out")
         else:
-            self.rdb.entries.append(Entry(self.db, key, kind, value, self.expires_at_ms))
+            self.rdb.entries.append(tuple.__new__(Entry, (self.db, key, kind, value, self.expires_at_ms)))
         self.expires_at_ms = None
 
     def warn(self, start: int, sentence: str) -> None:

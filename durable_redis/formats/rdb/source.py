@@ -65,6 +65,14 @@ class Source:
         return int.from_bytes(self.take(size), "little", signed=signed)
 
     def length(self) -> int:
+        position = self.position
+        # The two short forms, which nearly all lengths have, without a call.
+        if position + 1 < self.limit and (first := self.data[position]) < 0x80:
+            if first < 0x40:
+                self.position = position + 1
+                return first
+            self.position = position + 2
+            return (first & 0x3F) << 8 | self.data[position + 1]
         first = self.byte()
         if first < 0x40:
             return first
@@ -89,6 +97,9 @@ class Source:
         if position >= self.limit:
             raise self.error("the file ends where a string was expected")
         first = self.data[position]
+        if first < 0x40 and (end := position + 1 + first) <= self.limit:
+            self.position = end
+            return self.data[position + 1 : end]
         if first < 0xC0:
             return self.take(self.length())
         self.position = position + 1

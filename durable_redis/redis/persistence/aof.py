@@ -13,8 +13,9 @@ would stand still.  So with `everysec` the write is *postponed* while an fsync r
 done all the same, and the server does stand still (aof.c `flushAppendOnlyFile`).  Meanwhile the change is in the AOF
 buffer only: a killed process loses it, though its client was told OK.
 
-With `always` an error ends the process: the reply has not been sent, the change cannot be taken back, and after a failed
-fsync nobody knows what is on the platter.  With the other policies writes are refused until the disk is well again.
+With `always` an error ends the process: the reply has not been sent, the change cannot be taken back, and after a
+failed fsync nobody knows what is on the platter.  With the other policies writes are refused until the disk is well
+again.
 
 A *position* in the log is (number of the incr file, bytes in it).
 """
@@ -25,7 +26,20 @@ from collections.abc import Generator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.contract import Append, DiskError, Effect, Effects, Exit, Fork, Fsync, Kill, Note, Truncate, Write
+from durable_redis.contract import (
+    Append,
+    DiskError,
+    Effect,
+    Effects,
+    Exit,
+    Fork,
+    Fsync,
+    Kill,
+    Note,
+    Remove,
+    Truncate,
+    Write,
+)
 from durable_redis.formats.aof import Manifest, timestamp_annotation
 from durable_redis.redis.persistence.files import FileEffects, replace
 
@@ -68,7 +82,8 @@ class AppendOnlyFile:
         self.base_size = 0
         self.older_incrs_size = 0
         self.size_after_rewrite = 0
-        self.error: DiskError | None = None  # why writes are refused
+        self.write_error: DiskError | None = None  # of the last write(2), until one succeeds
+        self.fsync_error: DiskError | None = None  # of the last fsync in the background, until one succeeds
         self.last_fsync_us = 0
         self.fsync_running = False
         self.delayed_fsyncs = 0  # writes that could be postponed no longer
@@ -94,8 +109,21 @@ class AppendOnlyFile:
         return self.path(self.manifest.incr_name(self.incr_number))
 
     @property
+    def logging(self) -> bool:
+        """Whether changes go to the AOF buffer.  A log that waits for its base takes only what comes after the fork:
+        what came before will be in the base (aof.c `feedAppendOnlyFile`)."""
+        return self.state is State.ON or (self.state is State.WAITING and self.server.rewrite.running)
+
+    @property
+    def error(self) -> DiskError | None:
+        """Why writes are refused."""
+        return self.write_error or self.fsync_error
+
+    @property
     def position(self) -> Position:
-        """Up to here changes have been executed."""
+        """Up to here changes have been executed.  While nothing is logged: just behind what was."""
+        if self.incr_number and not self.logging:
+            return self.incr_number, self.incr_size + 1
         return self.incr_number, self.incr_size + len(self.buffer)
 
     @property
@@ -116,7 +144,7 @@ class AppendOnlyFile:
 
     def feed(self, stream: bytes | bytearray, now: int) -> None:
         """Take the effects of a command that was just executed."""
-        if self.state is State.OFF:
+        if not self.logging:
             return
         second = now // 1_000_000
         if self.server.config.aof_timestamp_enabled and second > self._timestamp_s:
@@ -129,7 +157,7 @@ class AppendOnlyFile:
     def flush(self, now: int, force: bool = False) -> Generator[Effect, Any, bool]:
         """Write the buffer, and fsync as the policy says.  False: the process has ended, nothing may follow."""
         policy = self.server.config.appendfsync
-        if self.state is State.OFF:
+        if not self.logging:
             return True
         if self.buffer:
             if policy == "everysec" and self.fsync_running and not force and self._postpone(now):
@@ -140,8 +168,7 @@ class AppendOnlyFile:
                 return (yield from self._write_failed(error))
             self.incr_size += len(self.buffer)
             self.buffer.clear()
-            if policy != "always":
-                self._well_again()
+            self.write_error = None
         if self.synced_size == self.incr_size or self._fsync_suspended():
             return True
         if policy == "always":
@@ -187,24 +214,18 @@ class AppendOnlyFile:
         """The background thread is done: note how far, or why not."""
         (incr_number, size), error = result
         self.fsync_running = False
-        if error is not None:
-            self.error = error
-            return
-        if incr_number == self.incr_number:
-            self.synced_size = size
-        self._well_again()
+        self.fsync_error = error
+        if error is None and incr_number == self.incr_number:
+            self.synced_size = max(self.synced_size, size)
 
     def _write_failed(self, error: DiskError) -> Generator[Effect, Any, bool]:
         if self.server.config.appendfsync == "always":
             yield Exit(1, f"cannot write the append-only file, and appendfsync is always: {error}")
             return False
-        if self.error is None:
+        if self.write_error is None:
             yield Note("cannot write the log", {"error": str(error)})
-        self.error = error  # the buffer keeps what it has: the next flush tries again
+        self.write_error = error  # the buffer keeps what it has: the next flush tries again
         return True
-
-    def _well_again(self) -> None:
-        self.error = None
 
     # -- files -------------------------------------------------------------------------------------------------------
 
@@ -216,14 +237,21 @@ class AppendOnlyFile:
             self.manifest = manifest
         return error
 
-    def open_incr(self, number: int) -> FileEffects:
-        """Create the next incr file and let the log go on in it.  Nothing points to it before the manifest does."""
-        error: DiskError | None = yield Write(self.path(self.manifest.incr_name(number)), b"")
-        if error is None:
-            self.older_incrs_size += self.incr_size
-            self.incr_number, self.incr_size, self.synced_size = number, 0, 0
-            self.server.selected_db = None  # every file starts with a SELECT of its own
+    def create_incr(self, number: int) -> FileEffects:
+        """Create an empty incr file.  Nothing points to it before the manifest does.
+
+        A file of that number may be there, left by a log that was never finished.  It is removed and not emptied: what
+        is on the platter under its name must not come back after a power loss."""
+        path = self.path(self.manifest.incr_name(number))
+        yield Remove(path)
+        error: DiskError | None = yield Write(path, b"")
         return error
+
+    def go_on_in(self, number: int) -> None:
+        """From now on changes go to this incr file, which has been created."""
+        self.older_incrs_size += self.incr_size
+        self.incr_number, self.incr_size, self.synced_size = number, 0, 0
+        self.server.selected_db = None  # every file starts with a SELECT of its own
 
     def cut(self, path: str, size: int) -> Effects:
         """Drop the torn tail of a file before writing behind it."""
@@ -238,6 +266,7 @@ class AppendOnlyFile:
             yield Fsync(self.incr_path)
         yield Kill(FSYNC_THREAD)
         yield from self.server.rewrite.kill_child()
+        self.server.rewrite.scheduled = False
         self.enter(State.OFF)
         self.buffer.clear()
         self.fsync_running = False

@@ -8,8 +8,8 @@ The rules (aof.c `loadAppendOnlyFiles`, redis.conf):
    layout (before Redis 7) is moved into the directory and becomes the base.
 3. A *torn tail* of the last file is the ordinary trace of a crash: it is cut off and the server starts
    (`aof-load-truncated yes`).  Of a transaction that was cut, nothing is applied.
-4. Anything else that is wrong, in the middle or in another file, is refused: the server says what and where, and does not
-   start.  A server that guesses would lose data silently.
+4.  Anything else that is wrong, in the middle or in another file, is refused: the server says what and where, and does
+   not start.  A server that guesses would lose data silently.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.contract import Compute, DiskError, Effect, Effects, Exit, ListDirectory, Note, Read, Rename
+from durable_redis.contract import Compute, DiskError, Effect, Effects, Exit, ListDirectory, Note, Read
 from durable_redis.formats.aof import AofContent, Manifest, read_records
 from durable_redis.formats.aof_manifest import AofError
 from durable_redis.formats.rdb import Rdb, RdbError, decode, encode
+from durable_redis.formats.resp import ErrorReply
 from durable_redis.redis.persistence.aof import State
-from durable_redis.redis.persistence.files import write_whole
+from durable_redis.redis.persistence.files import put_in_place, write_whole
 
 if TYPE_CHECKING:
     from durable_redis.redis.server import RedisServer
@@ -32,8 +33,14 @@ Outcome = Generator[Effect, Any, bool]
 
 
 def load(server: RedisServer, now: int) -> Outcome:
-    """Load the data set from the disk, by the rules above."""
+    """Load the data set from the disk, by the rules above.
+
+    The manifest is read even if the log is off: CONFIG SET may switch it on, and no file may then be named twice."""
+    aof = server.aof
+    text: bytes | None = yield Read(aof.path(aof.manifest_name))
     try:
+        if text is not None:
+            aof.manifest = Manifest.parse(text, aof.manifest_name)
         if server.config.appendonly:
             yield from _load_log(server, now)
         else:
@@ -51,14 +58,17 @@ def _load_snapshot(server: RedisServer, now: int) -> Effects:
     content: bytes | None = yield Read(server.config.dbfilename)
     if content is not None:
         yield Compute("load", len(content))
-        _take(server, decode(content, server.config.dbfilename), now)
+        rdb = decode(content, server.config.dbfilename)
+        for entry in rdb.entries:  # except those that have expired while the server was down
+            if entry.expires_at_ms is None or entry.expires_at_ms >= now // 1000:
+                server.engine.load(entry)
 
 
-def _take(server: RedisServer, rdb: Rdb, now: int) -> None:
-    """Put the keys into the keyspace, except those that have expired while the server was down."""
-    for entry in rdb.entries:
-        if entry.expires_at_ms is None or entry.expires_at_ms > now // 1000:
-            server.engine.load(entry)
+def _take_base(server: RedisServer, base: Rdb) -> None:
+    """Put in the keys of a base, also those that have expired: the log behind it may have given them more time before
+    that (rdb.c, RDBFLAGS_AOF_PREAMBLE).  Who has not is deleted when it is looked at, as ever."""
+    for entry in base.entries:
+        server.engine.load(entry)
 
 
 # -- the log ---------------------------------------------------------------------------------------------------------
@@ -66,15 +76,21 @@ def _take(server: RedisServer, rdb: Rdb, now: int) -> None:
 
 def _load_log(server: RedisServer, now: int) -> Effects:
     aof = server.aof
-    text: bytes | None = yield Read(aof.path(aof.manifest_name))
-    if text is not None:
-        aof.manifest = Manifest.parse(text, aof.manifest_name)
+    if (yield from _has_old_file(server)):
+        yield from _adopt_old_file(server)
+    if aof.manifest.files:
         yield from _load_files(server, now)
-    elif server.config.appendfilename in (yield ListDirectory("")):
-        yield from _adopt_old_file(server, now)
     else:
         yield from _begin_log(server)
     aof.enter(State.ON)
+
+
+def _has_old_file(server: RedisServer) -> Generator[Effect, Any, bool]:
+    """Whether there is a file of the old layout to be adopted; perhaps a crash has interrupted just that."""
+    aof, name = server.aof, server.config.appendfilename
+    if [file.name for file in aof.manifest.files] not in ([], [name]):
+        return False
+    return name in (yield ListDirectory("")) and aof.path(name) not in (yield ListDirectory(aof.directory))
 
 
 def _begin_log(server: RedisServer) -> Effects:
@@ -87,21 +103,25 @@ def _begin_log(server: RedisServer) -> Effects:
     aof.base_size = aof.size_after_rewrite = len(base)
 
 
-def _adopt_old_file(server: RedisServer, now: int) -> Effects:
-    """Rule 2: the single file of the old layout becomes the base (aof.c `aofUpgradePrepare`)."""
+def _adopt_old_file(server: RedisServer) -> Effects:
+    """Rule 2: the single file of the old layout becomes the base (aof.c `aofUpgradePrepare`).
+
+    The manifest comes first: after a crash in between, it says that the file at the old place is the log."""
     aof = server.aof
     name = server.config.appendfilename
-    yield Rename(name, aof.path(name))
-    yield from aof.persist_manifest(Manifest.of_old_file(name))
-    yield from _load_files(server, now)
+    error = yield from aof.persist_manifest(Manifest.of_old_file(name))
+    error = error or (yield from put_in_place(name, aof.path(name)))
+    if error is not None:
+        raise AofError(name, 0, f"cannot move the file of the old layout into {aof.directory}: {error}")
 
 
 def _open_first_incr(server: RedisServer, manifest: Manifest, error: DiskError | None = None) -> Effects:
     """Create the incr file that this manifest names last, then let the manifest count."""
-    error = error or (yield from server.aof.open_incr(manifest.incr_number))
+    error = error or (yield from server.aof.create_incr(manifest.incr_number))
     error = error or (yield from server.aof.persist_manifest(manifest))
     if error is not None:
         raise AofError(server.aof.manifest_name, 0, f"cannot begin the log: {error}")
+    server.aof.go_on_in(manifest.incr_number)
 
 
 def _load_files(server: RedisServer, now: int) -> Effects:
@@ -121,7 +141,8 @@ def _load_files(server: RedisServer, now: int) -> Effects:
         aof.incr_number, aof.incr_size = manifest.incrs[-1].number, sizes.pop()
         aof.synced_size = aof.incr_size
         aof.older_incrs_size = sum(sizes)
-    aof.size_after_rewrite = aof.current_size
+    # How large the log was after the last rewrite is written down nowhere; the base is the best guess (aof.c).
+    aof.size_after_rewrite = aof.base_size
 
 
 def _load_file(server: RedisServer, name: str, content: bytes, last: bool, now: int) -> Generator[Effect, Any, int]:
@@ -133,22 +154,30 @@ def _load_file(server: RedisServer, name: str, content: bytes, last: bool, now: 
         yield from server.aof.cut(server.aof.path(name), found.valid_to)
     if found.preamble is not None:
         yield Compute("load", found.preamble.end)
-        _take(server, found.preamble, now)
+        _take_base(server, found.preamble)
     if found.records:
         yield Compute("replay", len(found.records))
-        replay(server, found, now)
+        replay(server, found, name, now)
     yield Note("loaded", {"file": name, "records": len(found.records), "bytes": found.valid_to})
     return found.valid_to
 
 
-def replay(server: RedisServer, found: AofContent, now: int) -> None:
-    """Execute the records, in order.  A transaction needs no care here: a torn one is not among the records."""
+def replay(server: RedisServer, found: AofContent, name: str, now: int) -> None:
+    """Execute the records, in order.  A transaction needs no care here: a torn one is not among the records.
+
+    Raises AofError at a command that does not exist: whoever wrote it meant something that we would leave out."""
     db = 0
     now_ms = now // 1000
-    apply = server.engine.apply
+    engine = server.engine
+    numbers = {b"%d" % number: number for number in range(len(engine.keyspace.databases))}
     for record in found.records:
         argv = record.argv
-        if argv[0].upper() == b"SELECT":
-            db = int(argv[1])
-        else:
-            apply(db, argv, now_ms)
+        command = engine.lookup(argv)
+        if isinstance(command, ErrorReply):
+            raise AofError(name, record.offset, f"this cannot be executed: {command.text}")
+        if command.name == "select":
+            if argv[1] not in numbers:
+                raise AofError(name, record.offset, f"there is no database {argv[1]!r}")
+            db = numbers[argv[1]]
+        elif command.writes:
+            engine.apply(db, argv, now_ms)

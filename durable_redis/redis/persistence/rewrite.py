@@ -1,7 +1,7 @@
 """Rewriting the log: a log that only grows is replaced by a shorter one that says the same, and is never incomplete.
 
-Since Redis 7 the log is several files: one *base* (the keyspace at some instant) and *incr* files (what came after), and
-a *manifest* that names them.  BGREWRITEAOF, step by step (aof.c `rewriteAppendOnlyFileBackground`):
+Since Redis 7 the log is several files: one *base* (the keyspace at some instant) and *incr* files (what came after),
+and a *manifest* that names them.  BGREWRITEAOF, step by step (aof.c `rewriteAppendOnlyFileBackground`):
 
 1. write the AOF buffer and fsync it: the log so far is complete, and durable;
 2. open a new incr file, and name it in the manifest behind the old ones: from now on changes go there;
@@ -10,21 +10,22 @@ a *manifest* that names them.  BGREWRITEAOF, step by step (aof.c `rewriteAppendO
 5. replace the manifest: the new base and the new incr file are the log now, the files before them are history;
 6. delete the history files, and strike them off the manifest.
 
-Only step 5 changes what a restart would load, and it is one rename.  Before it, old base + old incr files + new incr file
-are complete; after it, new base + new incr file are.  If the child fails, nothing is lost: the log merely has one more
-file.
+Only step 5 changes what a restart would load, and it is one rename.  Before it, old base + old incr files + new incr
+file are complete; after it, new base + new incr file are.  If the child fails, nothing is lost: the log merely has one
+more file.
 
 In step 1 the model is stricter than Redis, which leaves that fsync to a background thread and goes on.  A power loss in
-between may tear the old incr file although a newer one stands behind it in the manifest, and then Redis refuses to start:
-a torn tail is forgiven in the last file only.
+between may tear the old incr file although a newer one stands behind it in the manifest, and then Redis refuses to
+start: a torn tail is forgiven in the last file only.
 
-CONFIG SET appendonly yes goes the same way, except that the manifest does not name the new incr file before step 5: until
-there is a base, there is no log.
+CONFIG SET appendonly yes goes the same way, except that the manifest does not name the new incr file before step 5:
+until there is a base, there is no log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import Compute, DiskError, Effect, Effects, Fork, Fsync, Kill, Note, Remove, Rename
@@ -80,7 +81,8 @@ class Rewrite:
             if not (yield from aof.flush(now, force=True)):
                 return
             # 2. ... and goes on in a new file.
-            if aof.buffer or (yield Fsync(aof.incr_path)) or (yield from self._open_next_incr()):
+            aof.fsync_error = yield Fsync(aof.incr_path)
+            if aof.error or (yield from self._open_next_incr()):
                 self._failed()
                 return
         # 3. Fork.
@@ -92,19 +94,27 @@ class Rewrite:
         # What no command can make (a stream, a module's value) only an RDB base can hold.
         opaque = any(entry.kind not in COMMAND_OF_KIND for entry in self._forked.entries())
         self._kind = "rdb" if opaque or self.server.config.aof_use_rdb_preamble else "aof"
-        yield Fork(CHILD, self._child(self._forked, self._kind))
+        yield Fork(CHILD, self._child(self._forked, self._kind, self.server.rdb_facts()))
 
     def _open_next_incr(self) -> Generator[Effect, Any, DiskError | None]:
+        """Both or neither: while the manifest does not name the new file, the log goes on in the old one."""
         aof = self.server.aof
         number = aof.manifest.next_incr_number
-        error = yield from aof.open_incr(number)
-        return error or (yield from aof.persist_manifest(aof.manifest.with_incr(number)))
+        error = yield from aof.create_incr(number)
+        error = error or (yield from aof.persist_manifest(aof.manifest.with_incr(number)))
+        if error is None:
+            aof.go_on_in(number)
+        return error
 
     def switch_on(self, now: int) -> Effects:
-        """CONFIG SET appendonly yes: keep the changes from now on, and get a base for them."""
+        """CONFIG SET appendonly yes: get a base, and keep the changes that come after it.
+
+        A rewrite that runs already is of no use: the changes since its fork are in no log."""
         aof = self.server.aof
         aof.enter(State.WAITING)
         aof.last_fsync_us = now
+        aof.write_error = aof.fsync_error = None
+        yield from self.kill_child()
         if self.server.child is not None:
             self.scheduled = True
             return
@@ -113,18 +123,20 @@ class Rewrite:
     def _start_waiting(self, now: int) -> Effects:
         aof = self.server.aof
         aof.buffer.clear()  # what was executed before the fork will be in the base
-        if (yield from aof.open_incr(aof.manifest.next_incr_number)) is not None:
+        number = aof.manifest.next_incr_number
+        self.started_us = now
+        if (yield from aof.create_incr(number)) is not None:
             self._failed()
             return
+        aof.go_on_in(number)
         yield from self.start(now)
 
-    def _child(self, snapshot: Snapshot, kind: str) -> Generator[Effect, Any, tuple[int, DiskError | None]]:
+    def _child(
+        self, snapshot: Snapshot, kind: str, facts: dict[str, bytes]
+    ) -> Generator[Effect, Any, tuple[int, DiskError | None]]:
         """Write the base; returns its size in bytes, or the error that stopped it."""
         entries = snapshot.entries()
-        if kind == "rdb":
-            chunks = encode_chunks(entries, {**self.server.rdb_facts(), "aof-base": b"1"})
-        else:
-            chunks = commands_of(entries)
+        chunks = encode_chunks(entries, {**facts, "aof-base": b"1"}) if kind == "rdb" else commands_of(entries)
         size = 0
 
         def counted() -> Iterator[bytes]:
@@ -160,7 +172,10 @@ class Rewrite:
     def _install(self, size: int) -> Generator[Effect, Any, DiskError | None]:
         aof = self.server.aof
         # 4. The new base gets its name ...
-        manifest = aof.manifest.rewritten(self._kind, aof.incr_number)
+        if aof.state is State.OFF:  # nothing comes after the base
+            manifest = replace(aof.manifest.rewritten(self._kind, aof.manifest.next_incr_number), incrs=())
+        else:
+            manifest = aof.manifest.rewritten(self._kind, aof.incr_number)
         assert manifest.base is not None
         error: DiskError | None = yield Rename(TEMPORARY, aof.path(manifest.base.name))
         # 5. ... and becomes the log, with the incr file opened in step 2.
@@ -177,7 +192,7 @@ class Rewrite:
         return None
 
     def _failed(self) -> None:
-        """The old files are still the log.  Try again in the next cron, but ever more rarely."""
+        """The old files are still the log.  Whoever still wants a new one tries again, but ever more rarely."""
         self.last_ok = False
         self.failures += 1
 

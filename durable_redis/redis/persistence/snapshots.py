@@ -12,8 +12,8 @@ BGSAVE, step by step (rdb.c `rdbSaveBackground`, `rdbSave`):
 
 A crash in steps 1 or 2 leaves the old snapshot, in step 3 the old or the new, whole.
 
-A *save point* (seconds, changes) asks for a BGSAVE when at least so many changes have come since a save that is at least
-so many seconds old.  A save that failed is not tried again for 5 seconds; until one succeeds, writes are refused
+A *save point* (seconds, changes) asks for a BGSAVE when at least so many changes have come since a save that is at
+least so many seconds old.  A save that failed is not tried again for 5 seconds; until one succeeds, writes are refused
 (`stop-writes-on-bgsave-error`).
 """
 
@@ -64,11 +64,14 @@ class Snapshots:
     # -- saving ------------------------------------------------------------------------------------------------------
 
     def save(self, now: int) -> FileEffects:
-        """SAVE: write the snapshot in the foreground.  Nobody is served meanwhile."""
+        """SAVE: write the snapshot in the foreground.  Nobody is served meanwhile.
+
+        Whoever asked for it hears of a failure at once, so that it does not count as a failed BGSAVE."""
         dirty = self.server.engine.dirty
-        error = yield from self._write(self.server.engine.entries())
+        error = yield from self._write(self.server.engine.entries(), self.server.rdb_facts())
         yield Note("saved", {"child": "", "error": str(error or "")})
-        self._record(error, dirty, now)
+        if error is None:
+            self._saved(dirty, now)
         return error
 
     def start(self, now: int) -> Effects:
@@ -84,19 +87,19 @@ class Snapshots:
         self._forked = engine.keyspace.fork()
         yield Note("forked", {"child": CHILD})
         # 2. and 3. are the child's.
-        yield Fork(CHILD, self._child(self._forked))
+        yield Fork(CHILD, self._child(self._forked, self.server.rdb_facts()))
 
-    def _child(self, snapshot: Snapshot) -> Generator[Effect, Any, DiskError | None]:
-        error = yield from self._write(snapshot.entries())
+    def _child(self, snapshot: Snapshot, facts: dict[str, bytes]) -> Generator[Effect, Any, DiskError | None]:
+        error = yield from self._write(snapshot.entries(), facts)
         yield Note("saved", {"child": CHILD, "error": str(error or "")})
         return error
 
-    def _write(self, entries: Iterable[Entry]) -> FileEffects:
+    def _write(self, entries: Iterable[Entry], facts: dict[str, bytes]) -> FileEffects:
         self._temporary_files += 1
         return replace(
             self.server.config.dbfilename,
             f"temp-{self._temporary_files}.rdb",
-            encode_chunks(entries, self.server.rdb_facts()),
+            encode_chunks(entries, facts),
         )
 
     def child_ended(self, error: DiskError | None, now: int) -> None:
@@ -107,14 +110,16 @@ class Snapshots:
         self.server.engine.keyspace.release(self._forked)
         self._forked = None
         self.server.child = None
-        self._record(error, self._dirty_at_fork, now)
-
-    def _record(self, error: DiskError | None, saved_changes: int, now: int) -> None:
-        self.last_ok = error is None
         if error is None:
-            self.server.engine.dirty -= saved_changes
-            self.last_save_us = now
-            self.saves += 1
+            self._saved(self._dirty_at_fork, now)
+        else:
+            self.last_ok = False
+
+    def _saved(self, changes: int, now: int) -> None:
+        self.server.engine.dirty -= changes
+        self.last_save_us = now
+        self.last_ok = True
+        self.saves += 1
 
     def kill_child(self) -> Effects:
         """Stop a BGSAVE in progress: its snapshot is not wanted any more (FLUSHALL, SHUTDOWN)."""

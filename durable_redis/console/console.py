@@ -1,0 +1,162 @@
+"""The console: a run that one can click.
+
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.console()
+
+The law of this file: the console knows nothing that a cell could not do.  Every control calls exactly one verb of the
+run, and shows the line of Python that it was; a mistake is one sentence in the console, never a traceback.  The
+libraries of widgets are imported when a console is made, and not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from durable_redis.console import acts, model, panels, twin
+from durable_redis.console.acts import Act
+from durable_redis.console.film import Film
+from durable_redis.lab.errors import LabError
+from durable_redis.lab.playback import Playback
+from durable_redis.lab.run import Run
+from durable_redis.sim.faults import FaultError
+
+if TYPE_CHECKING:
+    from durable_redis.console.controls import Controls
+
+MISTAKES = (LabError, FaultError)
+VERBS = (
+    *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "hold", "release", "write"),
+    *("play", "forward", "go", "checkout"),
+)
+"""The verbs of a run that the browser may ask for."""
+BEAT_LIMIT = 20_000
+"""So many steps are played in search of the next beat."""
+
+
+class Console:
+    """The console of one run.  `widget` is what is displayed; `act` is what every control calls."""
+
+    def __init__(self, run: Run) -> None:
+        from durable_redis.console.controls import Controls
+        from durable_redis.console.scene import Scene
+
+        self.run = run
+        self.films: dict[Playback, Film] = {}  # a film for every branch that was looked at
+        self.scene = Scene(menus=acts.menus())
+        self.controls: Controls = Controls(self)
+        self.widget = self.controls.around(self.scene)
+        self._following = False
+        self._shipped: tuple[object, ...] = ()
+        self._settled_for: tuple[object, ...] = ()
+        self._settled: list[dict[str, Any]] = []
+        self.refresh()
+        self.scene.on_msg(self._asked)
+        run.listeners.append(self.refresh)
+
+    # -- acting ------------------------------------------------------------------------------------------------------
+
+    def act(self, verb: str, *arguments: Any, at_ms: float | None = None) -> None:
+        """Call one verb of the run, and say so; say what is wrong if it cannot be done."""
+        line = acts.call(verb, arguments, at_ms)
+        options = {} if at_ms is None else {"at_ms": at_ms}
+        self._try(line, lambda: getattr(self.run, verb)(*arguments, **options))
+
+    def beat(self) -> None:
+        """Play on to the next beat."""
+        film, run = self.film, self.run
+        beats, limit = len(film.beats), film.playback.steps + BEAT_LIMIT
+        while len(film.beats) == beats and film.playback.steps < limit and film.playback.step():
+            film.read()
+        target = film.playback.steps
+        self._try(acts.call("go", [target]), lambda: run.go(target))
+
+    def undo(self) -> None:
+        """Stand where one stood before the last act; acting there starts a branch."""
+        befores = [done.before for done in self.run.playback.performed if done.before < self.run.step]
+        if not befores:
+            self.say("There is nothing to undo: this is the beginning.", "error")
+            return
+        self.act("go", befores[-1])
+
+    def say(self, text: str, tone: str = "") -> None:
+        """Show a sentence (an error), or a line of Python that was done."""
+        self.controls.say(text, tone)
+
+    def _try(self, line: str, do: Callable[[], object]) -> None:
+        try:
+            do()
+        except MISTAKES as error:
+            self.say(f"{error}.", "error")
+        else:
+            self.say(line)
+
+    def _asked(self, _: object, message: Any, __: object) -> None:
+        """A message from the browser: {"verb", "arguments", "step"}.  It stands at this step."""
+        verb, arguments, step = (message.get(part) for part in ("verb", "arguments", "step"))
+        if step is not None:
+            self._follow(min(step, self.run.steps))
+        if verb == "beat":
+            self.beat()
+        elif verb in VERBS:
+            self.act(verb, *arguments)
+        elif verb != "stand":
+            self.say(f"The console does not know how to {verb!r}.", "error")
+
+    def _follow(self, step: int) -> None:
+        """Stand where the browser stands."""
+        if step != self.run.step:
+            self._following = True
+            self.run.go(step)
+            self._following = False
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    @property
+    def film(self) -> Film:
+        """The film of the branch one stands on."""
+        playback = self.run.playback
+        if playback not in self.films:
+            self.films[playback] = Film(playback)
+        return self.films[playback]
+
+    def refresh(self) -> None:
+        """Show the run as it stands; called after every change of it."""
+        run, film = self.run, self.film
+        film.read()
+        # A long branch is shipped thinned out around where one stands, so there the step matters too.
+        near = run.step // model.AROUND if film.steps > model.MOST_STEPS else 0
+        state = (run.branch, film.steps, len(run.playback.performed), near)
+        with self.scene.hold_sync():
+            if state != self._shipped:
+                self._shipped = state
+                self.scene.film = {"version": [*state], **model.shipped(film, run.step)}
+                self.scene.branches = {"names": list(run.playbacks), "current": run.branch}
+            self.scene.panels = self._panels((*state, run.step == run.steps))
+            if not self._following:
+                self.scene.stand = {"step": run.step, "turn": self.scene.stand["turn"] + 1}
+        self.controls.refresh()
+
+    def _panels(self, state: tuple[object, ...]) -> list[dict[str, Any]]:
+        """The panels; those that follow from the branch, and not from the step, are made once a change."""
+        if state != self._settled_for:
+            self._settled_for = state
+            self._settled = [panels.panel(name, self.run) for name in panels.OF_BRANCH]
+            self.scene.verdict = panels.verdict(self.run)
+        return [*(panels.panel(name, self.run) for name in panels.OF_STEP), *self._settled]
+
+    def possible(self, target: str) -> tuple[Act, ...]:
+        """What can be done to a target now."""
+        if target not in self.run.deployment.nodes:
+            return acts.MENUS["client"]
+        return acts.MENUS[model.node_row(self.film, target, self.run.step)["state"]]
+
+    def __repr__(self) -> str:
+        return f"Console({self.run!r})"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """The live widget, and in the same bundle its static twin."""
+        picture = twin.Picture(self.film, self.run.step)
+        live = self.widget._repr_mimebundle_() or {}
+        return {**live, **picture._repr_mimebundle_()}

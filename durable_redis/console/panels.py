@@ -1,0 +1,128 @@
+"""The panels behind the tabs: plain data, from a run, for whoever draws it.
+
+The law of this file: a panel is {"name", "blocks"}, a block is a list whose first item says its kind: ["text", words],
+["heading", words], ["code", lines], ["rows", [[cell, ...], ...]] or ["big", number, words, tone].  Looking changes
+nothing: no step is played, nobody is asked a command.  To add a tab, add a function to `OF_STEP` or `OF_BRANCH`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from durable_redis.lab.receipt import Receipt
+from durable_redis.lab.recording import MachineFrame
+from durable_redis.lab.run import Run
+from durable_redis.lab.verdicts import VERDICTS
+from durable_redis.redis.info import render
+from durable_redis.redis.server import RedisServer
+
+Block = list[Any]
+LOST_ROWS = 12
+
+
+def inspect(run: Run) -> list[Block]:
+    """What an operator sees of a node, and the truth beside it."""
+    name = run.deployment.nodes[0]
+    frame = run.frame().machines[name]
+    return [
+        ["heading", f"what an operator of {name} sees"],
+        *_operators_view(run, name, frame),
+        ["heading", "the truth: writes in each place"],
+        ["rows", [[words, f"{count:,}"] for words, count in _places(run, frame)]],
+        ["heading", "the truth: bytes in the page cache, on the platter"],
+        *([["rows", _files(frame)]] if frame.files else [["text", "There is no file on its disk."]]),
+    ]
+
+
+def receipt(run: Run) -> list[Block]:
+    """The receipt, once there is somebody to ask."""
+    name = run.deployment.nodes[0]
+    if run.step != run.steps:
+        return [
+            ["text", "A receipt is taken at the end of a branch."],
+            ["text", "Go there with ▶|, or with the End key."],
+        ]
+    if not run.survivor_is_up:
+        return [["text", f"{name} is down: restart it, then ask what survived."]]
+    taken = run.receipt()
+    if not taken.rows:
+        return [["text", "Nothing was written yet."]]
+    blocks: list[Block] = [_big(taken)]
+    blocks.append(["rows", [[verdict, f"{taken.counts[verdict]:,}"] for verdict in VERDICTS if taken.counts[verdict]]])
+    blocks += [["text", f"{row.key}: {row.why}"] for row in taken.lost_rows[:LOST_ROWS]]
+    if taken.lost > LOST_ROWS:
+        blocks.append(["text", f"… and {taken.lost - LOST_ROWS:,} more"])
+    return blocks
+
+
+def code(run: Run) -> list[Block]:
+    """The session as Python, and as one line that replays it."""
+    return [
+        ["heading", "this run, as Python"],
+        ["code", run.script()],
+        ["heading", "and as one line, for dr.replay(...)"],
+        ["code", run.replay_string()],
+    ]
+
+
+Maker = Callable[[Run], list[Block]]
+OF_STEP: dict[str, Maker] = {"Inspect": inspect}
+"""Panels that follow from where one stands."""
+OF_BRANCH: dict[str, Maker] = {"Receipt": receipt, "Code": code}
+"""Panels that follow from what was done and played, and from whether one stands at the end of it."""
+
+
+def panel(name: str, run: Run) -> dict[str, Any]:
+    """One panel, for where the run stands."""
+    return {"name": name, "blocks": {**OF_STEP, **OF_BRANCH}[name](run)}
+
+
+def verdict(run: Run) -> dict[str, Any]:
+    """The big number: how many acknowledged writes are gone.  Empty as long as nothing has been crashed."""
+    crashed = any(done.action.verb in ("crash", "restart") for done in run.playback.performed)
+    if not crashed or run.step != run.steps or not run.survivor_is_up:
+        return {}
+    taken = run.receipt()
+    if not taken.rows:
+        return {}
+    _, number, words, tone = _big(taken)
+    return {"number": number, "text": words, "tone": tone, "step": run.step}
+
+
+def _big(taken: Receipt) -> Block:
+    if taken.lost:
+        words = "acknowledged write is gone" if taken.lost == 1 else "acknowledged writes are gone"
+        return ["big", f"{taken.lost:,}", f"{words}, of {taken.acknowledged:,}", "gone"]
+    return ["big", "0", f"acknowledged writes are gone: all {taken.acknowledged:,} are there", "kept"]
+
+
+def _operators_view(run: Run, name: str, frame: MachineFrame) -> list[Block]:
+    """INFO persistence at the end of the branch; earlier, what was kept of the node's own view."""
+    machine = run.playback.world.machines[name]
+    if not frame.up:
+        return [["text", "Connection refused: nobody listens there."]]
+    if run.step == run.steps and machine.process is not None and isinstance(machine.process.node, RedisServer):
+        text = render(machine.process.node, ["persistence"], run.playback.world.clock(machine) // 1000)
+        return [["code", text.replace("\r\n", "\n").strip()]]
+    view = frame.node
+    fields = {"keys": view["keys"], "aof": view["aof"], "child": view["child"] or "none", "dirty": view["dirty"]}
+    return [["rows", [[field, str(value)] for field, value in fields.items()]]]
+
+
+def _places(run: Run, frame: MachineFrame) -> list[tuple[str, int]]:
+    marks = frame.marks
+    places = [("OK was said", frame.acknowledged), ("RAM", marks.executed if frame.node.get("ready") else 0)]
+    if run.deployment.config.appendonly:
+        places += [("page cache", marks.written), ("platter", marks.platter)]
+    return [*places, ("RDB, page cache", marks.snapshot), ("RDB, platter", marks.durable_snapshot)]
+
+
+def _files(frame: MachineFrame) -> list[list[str]]:
+    return [
+        [
+            file.path.rpartition("/")[2],
+            f"{file.cached:,} · {file.platter:,}{'' if file.durable else ' · name not synced'}",
+        ]
+        for file in frame.files
+    ]

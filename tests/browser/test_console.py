@@ -1,0 +1,190 @@
+"""The console in a real JupyterLab: by mouse, by keyboard alone, and step by step against the Python beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import nbformat
+import pytest
+
+import durable_redis as dr
+from durable_redis.console import model
+from durable_redis.console.film import Film
+from durable_redis.console.scene import Scene
+
+START = """import durable_redis as dr
+run = dr.Redis(appendonly=True).start(seed=7)
+run.write(200, every_ms=10)
+run.play(1250)
+run.console()"""
+
+
+@pytest.fixture
+def page(notebook_page):
+    opened = notebook_page(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(START)]))
+    opened.locator(".dr-sentence").click()  # JupyterLab gives this cell the focus now, and not in the midst of the keys
+    return opened
+
+
+def lost_in_python():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200, every_ms=10)
+    run.play(1250)
+    run.crash("n1", "power loss")
+    run.restart("n1")
+    return run.receipt().lost
+
+
+def test_by_mouse_play_hold_crash_restart_and_read_the_receipt(page):
+    from playwright.sync_api import expect
+
+    scene, status = page.locator(".dr-scene"), page.locator(".dr-sentence")
+    expect(status).to_have_text("n1 primary, up · 123 acknowledged · 98 durable · 25 at risk from a power loss")
+    # Play goes on where the record ends, until it is told to pause.
+    page.get_by_label("speed of play").select_option("fast")
+    before = int(scene.get_attribute("data-step"))
+    page.get_by_role("button", name="play, beat by beat").click()
+    page.wait_for_function("(step) => Number(document.querySelector('.dr-scene').dataset.step) > step", arg=before + 20)
+    page.locator("[data-step=play]").click()
+    expect(page.locator("[data-step=play]")).to_have_text("▶ play")
+    page.get_by_role("button", name="undo").click()  # back to where write() was asked for; then to the old end again
+    page.locator(".dr-slider").focus()
+    page.keyboard.press("End")
+    # A message is held and let go.
+    message = page.locator(".dr-message:not(.leaving)")
+    while not message.count():
+        step = scene.get_attribute("data-step")
+        page.get_by_role("button", name="one event on").click()
+        expect(scene).not_to_have_attribute("data-step", step)
+    message.click()
+    expect(message).to_have_attribute("data-held", "true")
+    message.press("Enter")
+    expect(page.get_by_text("did run.release(")).to_be_visible()
+    # A crash, a restart, and what they cost.
+    page.locator("[data-node=n1]").click()
+    page.locator("[data-act='power loss']").click()
+    expect(page.locator("[data-node=n1]")).to_have_attribute("data-state", "3")
+    expect(page.get_by_text("did run.crash('n1', 'power loss')")).to_be_visible()
+    page.locator("[data-node=n1]").click()
+    page.locator("[data-act='restart']").click()
+    expect(page.locator(".dr-verdict")).to_contain_text("acknowledged writes are gone")
+    page.get_by_role("tab", name="Receipt").click()
+    expect(page.locator(".dr-panel")).to_contain_text(page.locator(".dr-verdict b").text_content())
+
+
+def test_by_keyboard_alone(page):
+    from playwright.sync_api import expect
+
+    scene, slider, node = page.locator(".dr-scene"), page.locator(".dr-slider"), page.locator("[data-node=n1]")
+    # Scrub: by event, by beat, to the ends.
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(scene).to_have_attribute("data-step", "0")
+    page.keyboard.press("ArrowRight")
+    expect(scene).to_have_attribute("data-step", "1")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageUp")
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"step \d+, 0\.02\d s, n1 is up, with 0 keys"))
+    page.keyboard.press("End")
+    # The menu: Escape leaves it and gives the focus back.
+    node.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(node).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="kill the process")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(node).to_have_attribute("data-state", "3")
+    for key in ("x", "d", "d", "b"):  # JupyterLab's own keys: cut, delete, insert a cell
+        page.keyboard.press(key)
+    page.get_by_role("button", name="restart n1").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".dr-verdict b")).to_have_text(str(lost_in_python()))
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 1
+    # Acting in the past starts a branch, and the old one can be had again.
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(20):
+        page.keyboard.press("PageUp")
+    page.get_by_role("button", name="crash n1").press("Enter")
+    expect(page.locator(".dr-branch")).to_have_value("branch 1")
+    page.locator(".dr-branch").select_option("main")
+    expect(page.locator(".dr-verdict b")).to_have_text(str(lost_in_python()))
+
+
+CLICK_AND_PAINT = """async (selector) => {
+    const begin = performance.now(), scene = document.querySelector('.dr-scene');
+    const changed = new Promise((done) => {
+        const observer = new MutationObserver(() => { observer.disconnect(); done(); });
+        observer.observe(scene, { attributes: true, attributeFilter: ['data-step'] });
+    });
+    document.querySelector(selector).click();
+    await changed;
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return performance.now() - begin;
+}"""
+
+
+def test_how_long_a_click_takes_to_be_painted(page):
+    """Prints it, and asks for nothing: a machine may be busy.  See it with `pytest -s`."""
+    page.locator("[data-step=end]").click()
+    page.wait_for_function("() => Number(document.querySelector('.dr-scene').dataset.step) > 2000")
+    for what, selector, clicks in (
+        ("without the kernel", "[data-step='event-back']", 20),
+        ("through the kernel", ".dr-go", 20),
+    ):
+        times = sorted(page.evaluate(CLICK_AND_PAINT, selector) for _ in range(clicks))
+        print(f"\nclick to paint {what}, {clicks} clicks: median {times[10]:.0f} ms, p95 {times[18]:.0f} ms")
+        assert len(times) == clicks
+
+
+# -- the browser's stills and Python's --------------------------------------------------------------------------------
+
+STILLS = """async ([source, data, steps]) => {
+    const url = URL.createObjectURL(new Blob([source + '\\nexport { Film };'], { type: 'text/javascript' }));
+    const { Film } = await import(url);
+    const film = new Film(data);
+    return steps.map((step) => {
+        const board = film.board(step), row = film.row('n1', step);
+        return {
+            status: film.status(step), said: film.told(step), time: (film.atUs(step) / 1e6).toFixed(3) + ' s',
+            lanes: film.tiers.map(([words, letter, mark]) => [words, letter, film.amount(row, mark)]),
+            messages: film.messages(step).map(({ last, ...message }) => message),
+            names: board.shown.map((write) => write[0]),
+            rows: board.rows.map(([words, , , cells]) => [words, cells]),
+            groups: board.groups.map(({ columns, text, tone }) =>
+                [columns.length ? [columns[0], columns.at(-1)] : null, text, tone]),
+        };
+    });
+}"""
+
+
+def still_of(film, step):
+    still = model.still(film, step)
+    board = still["board"]
+    return {
+        **{name: still[name] for name in ("status", "said", "time", "messages")},
+        "lanes": [list(lane) for lane in still["nodes"]["n1"]["lanes"]],
+        "names": board["names"],
+        "rows": [[words, cells] for words, _, cells in board["rows"]],
+        "groups": [[group.columns and list(group.columns), group.text, group.tone] for group in board["groups"]],
+    }
+
+
+@pytest.mark.parametrize("options", [{"appendonly": True}, {"save": "1 10"}], ids=["log", "snapshots"])
+def test_the_browser_computes_the_stills_that_python_computes(browser, options):
+    run = dr.Redis(**options).start(seed=7)
+    run.write(120)
+    run.crash("n1", "power loss", at_ms=1090)
+    run.restart("n1")
+    run.play()
+    film = Film(run.playback)
+    steps = list(range(0, run.steps + 1, 3))
+    page = browser.new_page()
+    shipped = json.loads(json.dumps(model.shipped(film, 0)))
+    in_browser = page.evaluate(STILLS, [Scene._esm, shipped, steps])
+    page.close()
+    for step, still in zip(steps, in_browser, strict=True):
+        assert still == still_of(film, step), f"step {step}"

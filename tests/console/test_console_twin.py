@@ -1,0 +1,96 @@
+"""The static twin: what a page without a kernel shows."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+import durable_redis as dr
+
+FORBIDDEN = {"style", "script", "defs", "foreignObject", "image", "a", "use", "animate"}
+PRESENTATION = {
+    *("x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "d", "width", "height", "viewBox", "transform"),
+    *("fill", "stroke", "stroke-width", "stroke-dasharray", "font-family", "font-size", "font-weight", "text-anchor"),
+}
+MOST_BYTES = 15_000
+
+
+def everysec():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.crash("n1", "power loss", at_ms=1250)
+    return run
+
+
+def recovered():
+    run = everysec()
+    run.restart("n1")
+    return run
+
+
+def always():
+    run = dr.Redis(appendonly=True, appendfsync="always").start(seed=7)
+    run.write(400, every_ms=2)
+    run.play()
+    return run
+
+
+def snapshots():
+    run = dr.Redis(save="1 20").start(seed=7)
+    run.write(200)
+    run.play(1900)
+    return run
+
+
+def nothing_yet():
+    return dr.Redis(appendonly=True).start(seed=7)
+
+
+def hostile():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(12, key='<b>&"{n}', value="]]>")
+    run.play()
+    return run
+
+
+@pytest.fixture(scope="module", params=[everysec, recovered, always, snapshots, nothing_yet, hostile])
+def run(request):
+    return request.param()
+
+
+def test_the_picture_has_presentation_attributes_only_and_is_small(run):
+    for step in (0, run.steps // 3, run.steps):
+        svg = run.picture(step).svg
+        assert len(svg.encode()) <= MOST_BYTES
+        for element in ElementTree.fromstring(svg).iter():
+            assert element.tag.removeprefix("{http://www.w3.org/2000/svg}") not in FORBIDDEN
+            assert set(element.attrib) <= PRESENTATION
+
+
+def test_the_text_stands_by_itself(run):
+    text = repr(run.picture())
+    assert text.startswith("In words: ")
+    assert f"step {run.steps:,} of {run.steps:,}" in text
+    assert f"{run.frame().machines['n1'].acknowledged:,} acknowledged" in text
+    assert "<svg" not in text
+    assert not re.search(r"0x[0-9a-f]{6}", text)
+
+
+def test_the_picture_says_in_letters_what_it_says_in_colours():
+    svg = everysec().picture(1300).svg
+    words = [element.text or "" for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]
+    assert words.count("R") == 10
+    assert words.count("C") == 10
+    assert any(word.endswith("OK was said, a power loss would erase them") for word in words)
+
+
+def test_a_still_is_the_same_bytes_every_time():
+    assert everysec().picture().svg == everysec().picture().svg
+    bundle = recovered().picture()._repr_mimebundle_()
+    assert list(bundle) == ["text/plain", "image/svg+xml"]
+
+
+def test_what_was_lost_is_said_in_words():
+    assert "w109 to w123 (15 writes): OK was said, and they are gone" in repr(recovered().picture())
