@@ -1,0 +1,5 @@
+"""The classroom's error: a wrong use of it by a chapter or a program.  An answer of a reader never raises it."""
+
+
+class ClassroomError(ValueError):
+    """One sentence: what, where, what to do instead."""
