@@ -1,12 +1,12 @@
 """How a receipt looks in a notebook: the number first, then what became of the writes, then a few of the lost ones.
 
-The law of this file: plain HTML tables without styles, classes or scripts, so that every page that shows notebooks
+The law of this file: plain HTML without styles, classes or scripts, so that every page that shows notebooks
 shows this one in its own manner; it shows the rows that the text of the receipt shows, and no others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -20,31 +20,30 @@ ALL_OF_SO_FEW, FIRST, LAST = 6, 3, 2
 
 
 def receipt_as_html(receipt: Receipt) -> str:
-    """The receipt as a headline and one or two tables."""
-    parts = [f"<h3>{escape(receipt.headline.rstrip('.'))}</h3>"]
+    """The receipt as a headline, a table of counts, and a list of lost writes."""
+    lines = [f"<h3>{escape(receipt.headline.rstrip('.'))}</h3>"]
     if receipt.rows:
-        found = [(verdict, f"{receipt.counts[verdict]:,}") for verdict in VERDICTS if receipt.counts[verdict]]
-        parts.append(_table(("what became of them", "writes"), found))
+        lines += ["<table>", "<tr><th>what became of them</th><th>writes</th></tr>"]
+        lines += [
+            f"<tr><td>{escape(verdict)}</td><td>{receipt.counts[verdict]:,}</td></tr>"
+            for verdict in VERDICTS
+            if receipt.counts[verdict]
+        ]
+        lines.append("</table>")
     if receipt.lost:
-        parts.append(_table(("lost write", "OK was heard at", "why it is gone"), _lost(receipt.lost_rows)))
-    return "\n".join(parts)
+        lines += ["<ul>", *(f"<li>{escape(sentence)}</li>" for sentence in _lost(receipt.lost_rows)), "</ul>"]
+    return "\n".join(lines)
 
 
-def _lost(rows: tuple[Row, ...]) -> Iterator[tuple[str, ...]]:
+def _lost(rows: tuple[Row, ...]) -> Iterator[str]:
     """The first and the last of them; in between, how many more there are."""
     few = len(rows) <= ALL_OF_SO_FEW
-    yield from map(_cells, rows if few else rows[:FIRST])
+    yield from map(_told, rows if few else rows[:FIRST])
     if not few:
-        yield f"… {len(rows) - FIRST - LAST:,} more", "", ""
-        yield from map(_cells, rows[-LAST:])
+        yield f"… and {len(rows) - FIRST - LAST:,} more …"
+        yield from map(_told, rows[-LAST:])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    when = "" if row.answered_us is None else f"{row.answered_us / 1e6:.3f} s"
-    return f"{row.key} = {row.value}", when, row.why
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = ["<table>", f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>"]
-    lines += [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
-    return "\n".join([*lines, "</table>"])
+def _told(row: Row) -> str:
+    when = "" if row.answered_us is None else f" at {row.answered_us / 1e6:.3f} s"
+    return f"{row.key} = {row.value}: told OK{when}; {row.why}"

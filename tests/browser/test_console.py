@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 import durable_redis as dr
-from durable_redis.console import model
+from durable_redis.console import model, shipment
 from durable_redis.console.film import Film
 from durable_redis.console.scene import Scene
 
@@ -183,7 +183,7 @@ def test_the_browser_computes_the_stills_that_python_computes(browser, options):
     film = Film(run.playback)
     steps = list(range(0, run.steps + 1, 3))
     page = browser.new_page()
-    shipped = json.loads(json.dumps(model.shipped(film, 0)))
+    shipped = json.loads(json.dumps(shipment.shipped(film, 0)))
     in_browser = page.evaluate(STILLS, [Scene._esm, shipped, steps])
     page.close()
     for step, still in zip(steps, in_browser, strict=True):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import durable_redis as dr
-from durable_redis.console import model
+from durable_redis.console import model, shipment
 from durable_redis.console.film import OFF, UP, Film
 
 SETTINGS = {
@@ -114,7 +114,7 @@ def test_a_film_that_grew_is_the_film_of_the_whole():
 
 
 def test_the_same_run_gives_the_same_film():
-    films = [json.dumps(model.shipped(Film(crashed(appendonly=True).playback), 0)) for _ in range(2)]
+    films = [json.dumps(shipment.shipped(Film(crashed(appendonly=True).playback), 0)) for _ in range(2)]
     assert films[0] == films[1]
 
 
@@ -141,7 +141,7 @@ def test_a_crowd_of_clients_is_drawn_as_one():
     run.play()
     film = Film(run.playback)
     assert list(model.still(film, run.steps)["clients"]) == ["50 clients"]
-    ends = {end for row in model.shipped(film, 0)["flights"] for end in row[1:3]}
+    ends = {end for row in shipment.shipped(film, 0)["flights"] for end in row[1:3]}
     assert ends <= {"n1", "50 clients", "you"}
 
 
@@ -150,10 +150,10 @@ def test_a_long_branch_is_shipped_thinned_out_and_whole_where_one_stands():
     run.write(1500, every_ms=1)
     run.play()
     film = Film(run.playback)
-    shipped = model.shipped(film, 5000)
-    assert run.steps > model.MOST_STEPS
-    assert len(shipped["at"]) == len(shipped["said"]) == len(shipped["shown"]) < model.MOST_STEPS
-    assert set(range(5000 - model.AROUND, 5000 + model.AROUND + 1)) <= set(shipped["shown"])
+    shipped = shipment.shipped(film, 5000)
+    assert run.steps > shipment.MOST_STEPS
+    assert len(shipped["at"]) == len(shipped["said"]) == len(shipped["shown"]) < shipment.MOST_STEPS
+    assert set(range(5000 - shipment.AROUND, 5000 + shipment.AROUND + 1)) <= set(shipped["shown"])
     assert set(shipped["beats"]) <= set(shipped["shown"])
     assert shipped["shown"][0] == 0
     assert shipped["shown"][-1] == run.steps

@@ -60,7 +60,9 @@ def test_the_kernels_write_back_moves_the_platter_mark() -> None:
     run.write(10, every_ms=1)
     run.play(31_000)
     steps = run.playback.world.journal.steps
-    when = next(number for number, step in enumerate(steps, start=1) if isinstance(step.what, WroteBack) and number > 60)
+    when = next(
+        number for number, step in enumerate(steps, start=1) if isinstance(step.what, WroteBack) and number > 60
+    )
     assert run.frame(when - 1).machines["n1"].marks.platter == 0
     assert run.frame(when).machines["n1"].marks.platter == 10
 

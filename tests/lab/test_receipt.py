@@ -33,7 +33,8 @@ def crashed(kind: str = "power loss", at_ms: float = 1_500, tail: str = "lost", 
     ("told", "stands", "verdict"),
     [
         ("ok", True, KEPT), ("ok", False, BROKEN), ("unknown", True, LUCKY), ("unknown", False, UNPROMISED),
-        ("waiting", True, LUCKY), ("waiting", False, UNPROMISED), ("failed", True, RESURRECTED), ("failed", False, UNPROMISED),
+        ("waiting", True, LUCKY), ("waiting", False, UNPROMISED), ("failed", True, RESURRECTED),
+        ("failed", False, UNPROMISED),
     ],
 )  # fmt: skip
 def test_a_verdict_compares_what_was_told_with_what_is_there(told: str, stands: bool, verdict: str) -> None:
@@ -75,8 +76,8 @@ def test_a_write_that_nobody_was_told_of_may_survive_or_not() -> None:
 
 
 def test_a_write_that_was_refused_and_is_there_is_resurrected() -> None:
-    """With `always` EIO ends the process before the answer; with everysec a refused write is never executed.  So no Redis
-    here resurrects: the verdict is for other systems, and is judged from the records."""
+    """With `always` EIO ends the process before the answer; with everysec a refused write is never executed.  So no
+    Redis here resurrects: the verdict is for other systems, and is judged from the records."""
     operation = Operation(1, [b"SET", b"k", b"v"], 0, 0, 1, "failed", ErrorReply("ERR no"))
     assert _judged([operation], {b"k": b"v"}, 0) == [(operation, True)]
     run = dr.Redis(appendonly=True).start()
@@ -155,9 +156,7 @@ def test_the_sentence_of_a_lost_write_names_the_crash_and_the_last_fsync() -> No
     run = crashed(appendonly=True)
     (crash,) = time_of(run, Crashed)
     steps = run.playback.world.journal.steps
-    fsyncs = [
-        step.at_us for step in steps if isinstance(step.what, Synced) and step.what.path.endswith(".incr.aof")
-    ]
+    fsyncs = [step.at_us for step in steps if isinstance(step.what, Synced) and step.what.path.endswith(".incr.aof")]
     before = max(at_us for at_us in fsyncs if at_us < 1_500_000)
     for row in run.receipt().lost_rows:
         assert row.why == (
@@ -200,10 +199,9 @@ def test_the_sentences_of_a_server_without_a_log() -> None:
     held = run.frame().machines["n1"].marks.snapshot
     run.crash("n1", "process kill")
     run.restart("n1")
-    assert run.receipt().lost_rows[0].number == held + 1
-    assert run.receipt().lost_rows[0].why.endswith(
-        f"found it in RAM only, behind the newest snapshot, which holds {held} writes"
-    )
+    first = run.receipt().lost_rows[0]
+    assert first.number == held + 1
+    assert first.why.endswith(f"found it in RAM only, behind the newest snapshot, which holds {held} writes")
 
 
 def test_the_sentence_of_a_clean_end_that_was_none() -> None:

@@ -21,13 +21,13 @@ def test_the_number_comes_first_and_nothing_is_only_in_the_picture():
     html = taken._repr_html_()
     assert html.startswith(f"<h3>{taken.headline.rstrip('.')}</h3>")
     tree = ElementTree.fromstring(f"<div>{html}</div>")
-    assert {element.tag for element in tree.iter()} == {"div", "h3", "table", "tr", "th", "td"}
+    assert {element.tag for element in tree.iter()} == {"div", "h3", "table", "tr", "th", "td", "ul", "li"}
     assert not any(element.attrib for element in tree.iter())
     counts = {row[0].text: row[1].text for row in tree.findall("table")[0].findall("tr")[1:]}
     assert counts == {verdict: f"{count:,}" for verdict, count in taken.counts.items() if count}
-    lost = [row[0].text for row in tree.findall("table")[1].findall("tr")[1:]]
-    assert lost[3] == f"… {taken.lost - 5} more"
-    assert all(name in str(taken) for name in lost[:3] + lost[4:])
+    lost = [item.text for item in tree.findall("ul/li")]
+    assert lost[3] == f"… and {taken.lost - 5} more …"
+    assert all(sentence in str(taken) for sentence in lost[:3] + lost[4:])
 
 
 def test_it_is_the_same_every_time_and_escapes_what_it_is_given():

@@ -62,7 +62,7 @@ def test_there_is_no_step_before_the_first_and_none_when_everything_is_off() -> 
     with pytest.raises(dr.LabError, match="there is no step -1: the first is 1"):
         run.go(-1)
     run.crash("n1")
-    with pytest.raises(dr.LabError, match="there is no step 10000: with step .* everything is at rest"):
+    with pytest.raises(dr.LabError, match=r"there is no step 10000: with step .* everything is at rest"):
         run.go(10_000)
     assert run.step == run.steps, "one stands at the rest"
     run.restart("n1")
@@ -73,9 +73,9 @@ def test_play_to_a_time_that_is_past() -> None:
     run = dr.Redis().start()
     run.play(500)
     assert run.now_ms == 500
-    with pytest.raises(dr.LabError, match="it is 500.000 ms already: go back with run.go"):
+    with pytest.raises(dr.LabError, match=r"it is 500\.000 ms already: go back with run.go"):
         run.play(400)
-    with pytest.raises(dr.LabError, match="300 ms is past: it is 500.000 ms"):
+    with pytest.raises(dr.LabError, match=r"300 ms is past: it is 500\.000 ms"):
         run.crash("n1", at_ms=300)
 
 

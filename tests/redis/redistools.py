@@ -1,8 +1,8 @@
 """A server with a disk and no world: effects are performed at once, in order, and kept to be looked at.
 
-The law of this file: a node of the contract needs nobody but a caller.  `Bench` is the smallest such caller: the disk is
-the simulated one (its faults included), time stands still unless a test moves it, children wait until a test lets them
-run.
+The law of this file: a node of the contract needs nobody but a caller.  `Bench` is the smallest such caller: the disk
+is the simulated one (its faults included), time stands still unless a test moves it, children wait until a test lets
+them run.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Any
 
 from durable_redis import contract as c
 from durable_redis.engine.values import Value
+from durable_redis.formats.aof import Manifest
 from durable_redis.formats.resp import encode_command
 from durable_redis.redis.config import Config
 from durable_redis.redis.server import RedisServer
 from durable_redis.sim.disk import Disk
 
 NOW_US = 1_700_000_000 * 1_000_000
+DIRECTORY = "appendonlydir/"
+MANIFEST = "appendonlydir/appendonly.aof.manifest"
 
 
 class Bench:
@@ -136,3 +139,14 @@ def disk_of(files: dict[str, bytes]) -> Disk:
         disk.fsync_ends(*disk.fsync_begins(path), path)  # type: ignore[misc]
     disk.sync_names()
     return disk
+
+
+def manifest_of(bench: Bench) -> list[str]:
+    text = bench.disk.read(MANIFEST)
+    assert text is not None
+    return [f"{file.kind} {file.name}" for file in Manifest.parse(text, "appendonly.aof.manifest").files]
+
+
+def log_of(bench: Bench) -> list[str]:
+    """The files of the log on the disk, without the manifest."""
+    return [path.removeprefix(DIRECTORY) for path in bench.disk.list("appendonlydir") if path != MANIFEST]

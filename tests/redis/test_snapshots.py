@@ -6,7 +6,19 @@ import pytest
 from redistools import NOW_US, Bench, command, disk_of
 
 import durable_redis as dr
-from durable_redis.contract import Append, Compute, Exit, Fork, Fsync, Kill, Note, Received, Rename, SyncDirectory, Write
+from durable_redis.contract import (
+    Append,
+    Compute,
+    Exit,
+    Fork,
+    Fsync,
+    Kill,
+    Note,
+    Received,
+    Rename,
+    SyncDirectory,
+    Write,
+)
 from durable_redis.formats.rdb import Entry, decode, encode
 from durable_redis.redis.persistence import snapshots
 
