@@ -18,6 +18,7 @@ from durable_redis.lab.errors import LabError
 from durable_redis.redis.config import Config, ConfigError
 from durable_redis.redis.server import RedisServer
 from durable_redis.sim import Hardware, World
+from durable_redis.sim.machine import Program
 from durable_redis.sim.scenario import parse_call
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Deployment(Protocol):
 
     def build(self, seed: int) -> World:
         """An empty room with these machines, all of them off."""
+        ...
+
+    def program(self, config: Config) -> Program:
+        """What runs on a node with this configuration."""
         ...
 
 
@@ -79,13 +84,14 @@ class Redis:
 
     def build(self, seed: int) -> World:
         world = World(seed, self.hardware)
-        world.add_machine("n1", "a", self._server)
+        world.add_machine("n1", "a", self.program(self.config))
         for name in (*self.clients, OPERATOR):
             world.add_machine(name, "a", partial(_client, name))
         return world
 
-    def _server(self, random: Random) -> Node:
-        return RedisServer(random, self.config)
+    def program(self, config: Config) -> Program:
+        """What runs on a node with this configuration."""
+        return partial(_server, config)
 
     def start(self, seed: int = 0) -> Run:
         """Start it: a run, with the server up and listening."""
@@ -105,6 +111,10 @@ def _hardware(figures: dict[str, int]) -> Hardware:
         if type(figure) is not int or figure < least:
             raise ConfigError(f"the hardware's {name} is a whole number, {least} or more, not {figure!r}")
     return Hardware(**figures)
+
+
+def _server(config: Config, random: Random) -> Node:
+    return RedisServer(random, config)
 
 
 def _client(name: str, random: Random) -> Node:

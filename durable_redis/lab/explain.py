@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_redis.contract import Note
 from durable_redis.lab.client import Operation
 from durable_redis.lab.ledger import Loss, Marks
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY
 from durable_redis.redis.persistence.aof import State
+from durable_redis.sim.faults import Crashed
 from durable_redis.sim.journal import Synced
 
 if TYPE_CHECKING:
@@ -46,22 +48,26 @@ class Explainer:
     def _lost(self, loss: Loss) -> str:
         """Where the write was when the crash came."""
         crash = self.playback.world.journal.steps[loss.crash_step - 1]
-        kind = crash.what.kind if hasattr(crash.what, "kind") else "end of the process"
         marks = self._marks_before(loss.crash_step)
-        blow = f"the {kind} of {self.node} at {_seconds(crash.at_us)} found it "
+        kind = crash.what.kind if isinstance(crash.what, Crashed) else "end of the process"
+        when = f"at the {kind} of {self.node} ({_seconds(crash.at_us)})"
+        if isinstance(crash.what, Note):
+            return (
+                f"the restart of {self.node} ({_seconds(crash.at_us)}) found no log, began one, and read nothing else"
+            )
         if kind == "disk loss":
-            return blow + "on a disk that is gone"
+            return f"on the disk of {self.node} when it was lost ({_seconds(crash.at_us)})"
         if not self.ledger.config.appendonly:
             if loss.place < marks.snapshot:
-                return blow + "in a snapshot whose name was not on the platter yet"
-            return blow + f"in RAM only, {self._newest_snapshot(loss)}"
+                return f"in a snapshot whose name was not on the platter yet, {when}"
+            return f"in RAM only, {when}; {self._newest_snapshot(loss)}"
         if loss.place >= marks.written:
             if self._log_was_off(loss):
-                return blow + "in RAM only: the append-only file had been switched off"
-            return blow + "in the AOF buffer only, not written yet"
+                return f"in RAM only, {when}; the append-only file had been switched off"
+            return f"in the AOF buffer only, not written yet, {when}"
         if kind == "power loss":
-            return blow + f"in the page cache only, {self._last_fsync(loss.crash_step)}"
-        return blow + "in a log that could not be read to its end"
+            return f"in the page cache only, {when}; {self._last_fsync(loss.crash_step)}"
+        return f"in a log that could not be read to its end, {when}"
 
     def _kept(self, place: int) -> str:
         """The safest place that holds the write now, and since when."""
@@ -97,15 +103,15 @@ class Explainer:
             if step.machine != self.node or not isinstance(step.what, Synced):
                 continue
             if step.what.path.endswith(".incr.aof") and not step.what.error:
-                return f"behind the last fsync, which ended at {_seconds(step.at_us)}"
-        return "and no fsync had ended yet"
+                return f"the last fsync had ended at {_seconds(step.at_us)}"
+        return "no fsync had ended yet"
 
     def _newest_snapshot(self, loss: Loss) -> str:
         marks = self._marks_before(loss.crash_step)
         if not marks.snapshot:
-            return "and there was no snapshot yet"
+            return "there was no snapshot yet"
         writes = "1 write" if marks.snapshot == 1 else f"{marks.snapshot} writes"
-        return f"behind the newest snapshot, which holds {writes}"
+        return f"the newest snapshot held {writes}"
 
     def _time(self, step: int) -> int:
         return self.playback.world.journal.steps[step - 1].at_us if step else 0

@@ -85,6 +85,7 @@ class Ledger:
         self.acknowledged: list[int] = []  # the places of those whose reply was sent, ascending
         self._unanswered: dict[str, list[int]] = {}  # connection -> places of those whose reply was not
         self.lost_in: dict[tuple[str, int], Loss] = {}  # (connection, command) -> the crash that lost it
+        self._log_is_new = False
         self._positions: list[Position] = []
         self._forked = 0  # writes when the last child was forked
         self._snapshots: list[tuple[File, int]] = []  # RDB files that a restart may find, with the writes in each
@@ -114,6 +115,8 @@ class Ledger:
             case Crashed() | Exit():
                 self._unanswered.clear()
                 self._crashes.append((number, self.marks().surviving("process kill", self.config.appendonly)))
+            case Note(kind="log begun"):
+                self._log_is_new = True
             case Note(kind="ready", facts=facts):
                 self._recovered((facts["incr"], facts["end"]), number)
 
@@ -129,7 +132,11 @@ class Ledger:
 
     def _recovered(self, position: Position, number: int) -> None:
         """The server is up again: the writes behind what it loaded are gone."""
-        kept = bisect_right(self._positions, position) if self.config.appendonly else self.marks().snapshot
+        if not self.config.appendonly:
+            kept = self.marks().snapshot
+        else:  # a server that finds no log begins one, and with it from nothing
+            kept = 0 if self._log_is_new else bisect_right(self._positions, position)
+        self._log_is_new = False
         for place, write in enumerate(self.writes[kept:], start=kept):
             step = next((step for step, left in self._crashes if left <= place), number)
             self.lost_in[write.connection, write.command] = Loss(step, place)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WORDS = {
     "sent": "accept   the client sends it",
-    "executed": "accept   the server executes it: it is in RAM, and its effect in the AOF buffer",
+    "executed": "accept   the server executes it: it is in RAM (and its effect in the AOF buffer, if there is a log)",
     "written": "buffer   the server writes the AOF buffer: it is in the page cache",
     "answered": "promise  the server says OK",
     "synced": "sync     an fsync ends: it is on the platter",
@@ -61,10 +61,14 @@ class Life:
 
 
 def life(run: Run, key: str) -> Life:
-    """Follow the newest write of this key through the journal.  Raises LabError if there is none."""
-    written = [operation for operation in run.playback.operations() if operation.argv[1:2] == [key.encode()]]
+    """Follow the newest SET of this key through the journal.  Raises LabError if there is none."""
+    written = [
+        operation
+        for operation in run.playback.operations()
+        if operation.argv[0].upper() == b"SET" and operation.argv[1:2] == [key.encode()]
+    ]
     if not written:
-        raise LabError(f"no client has sent a write of {key!r} yet")
+        raise LabError(f"no client has sent a SET of {key!r} yet")
     operation = written[-1]
     steps = run.playback.world.journal.steps
     found = dict(_events(operation, steps, run.deployment.nodes[0]))

@@ -160,9 +160,17 @@ class Playback:
         assert isinstance(crashed, faults.Crashed)
         return crashed
 
-    def restart(self, node: str) -> None:
-        """Start a node again; it boots from what is on its disk, some steps long."""
-        self.world.act(faults.Restart(self._node(node)))
+    def restart(self, node: str, **options: Any) -> None:
+        """Start a node again; it boots from what is on its disk, some steps long.
+
+        With options: after its configuration file was edited so."""
+        machine = self.world.machines[self._node(node)]
+        if options and not machine.up:
+            config = self.ledgers[node].config.edited(**options)
+            self.read_journal()
+            self.ledgers[node].config = config
+            machine.program = self.deployment.program(config)
+        self.world.act(faults.Restart(node))
 
     def slow_disk(self, node: str, extra_ms: float) -> None:
         """Let every fsync take longer by so much."""

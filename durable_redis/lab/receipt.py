@@ -37,6 +37,10 @@ FLUSHES = (b"FLUSHDB", b"FLUSHALL")
 LIFETIMES_US = {b"EX": 1_000_000, b"PX": 1_000}
 
 
+MOST_GROUPS = 6
+"""So many fates are told in full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One write.  Times in microseconds since the start of the run."""
@@ -85,12 +89,23 @@ class Receipt:
     def __str__(self) -> str:
         lines = [self.headline]
         lines += [f"  {verdict}: {self.counts[verdict]}" for verdict in VERDICTS if self.counts[verdict]]
-        lost = self.lost_rows
-        if lost:
-            shown = lost if len(lost) <= 6 else (*lost[:3], None, *lost[-2:])
-            lines.append("")
-            lines += ["  ..." if row is None else f"  {_told(row)}; {row.why}" for row in shown]
+        for who, why in self.lost_in_words():
+            lines += ["", f"  {who}:", f"    {why}"] if why else ["", f"  {who}"]
         return "\n".join(lines)
+
+    def lost_in_words(self) -> list[tuple[str, str]]:
+        """(which writes, why) for the acknowledged writes that are gone; neighbours with one fate stand together."""
+        groups: list[list[Row]] = []
+        for row in self.lost_rows:
+            if groups and groups[-1][-1].number == row.number - 1 and groups[-1][-1].why == row.why:
+                groups[-1].append(row)
+            else:
+                groups.append([row])
+        words = [(_who(group), group[0].why) for group in groups]
+        if len(words) > MOST_GROUPS:
+            rest = sum(map(len, groups[MOST_GROUPS:]))
+            words[MOST_GROUPS:] = [(f"and {rest:,} more", "")]
+        return words
 
     def __repr__(self) -> str:
         return str(self)
@@ -217,6 +232,10 @@ def _text(content: bytes) -> str:
     return content.decode("utf-8", "backslashreplace")
 
 
-def _told(row: Row) -> str:
-    when = "" if row.answered_us is None else f" at {row.answered_us / 1e6:.3f} s"
-    return f"{row.key} = {row.value}: told {row.told.upper()}{when}"
+def _who(group: list[Row]) -> str:
+    """`w104 to w107 (4 writes), told OK from 1.053 s to 1.083 s`"""
+    first, last = group[0], group[-1]
+    if first is last:
+        return f"{first.key} = {first.value}, told OK at {(first.answered_us or 0) / 1e6:.3f} s"
+    times = f"{(first.answered_us or 0) / 1e6:.3f} s to {(last.answered_us or 0) / 1e6:.3f} s"
+    return f"{first.key} to {last.key} ({len(group):,} writes), told OK from {times}"

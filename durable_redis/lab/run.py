@@ -134,6 +134,9 @@ class Run:
         operation = self.act("command", *words)
         self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
         self._done()
+        ended = not self.playback.world.machines[self.deployment.nodes[0]].up
+        if ended and str(words[0]).upper() == "SHUTDOWN":
+            return None  # the server's answer to this is that it hangs up
         if operation.outcome in ("unknown", "waiting"):
             raise LabError(f"{words[0]!r} was not answered: the server is down, or too slow")
         reply: Reply = operation.reply
@@ -148,9 +151,11 @@ class Run:
         options = {} if tail == "seeded" else {"tail": tail}
         self.act("crash", node, kind, at_ms=at_ms, **options)
 
-    def restart(self, node: str, *, at_ms: float | None = None) -> bool:
-        """Start a node again, and play until it has recovered.  False: it refuses to start (see its `last_crash`)."""
-        self.act("restart", node, at_ms=at_ms)
+    def restart(self, node: str, *, at_ms: float | None = None, **options: Any) -> bool:
+        """Start a node again, and play until it has recovered.  False: it refuses to start (see its `last_crash`).
+
+        With options (`appendonly=True`): after its configuration file was edited so."""
+        self.act("restart", node, at_ms=at_ms, **options)
         self.playback.play_while(lambda: self.playback.starting(node), SETTLING_US)
         self._done()
         return self.playback.world.machines[node].up
@@ -245,7 +250,8 @@ class Run:
         return self.playback.world.machine(node).last_crash
 
     def file(self, node: str, path: str) -> bytes:
-        """A file of a node, as a process would read it now.  Raises LabError naming the files that there are."""
+        """A file of a node, as a process would read it at the end of this branch.  Raises LabError naming the files
+        that there are."""
         files = self.playback.world.machine(node).disk.files
         if path not in files:
             raise LabError(f"{node} has no file {path!r}: it has {', '.join(sorted(files)) or 'none'}")

@@ -75,7 +75,11 @@ class Config:
     @classmethod
     def of(cls, **options: Any) -> Config:
         """A configuration with these options changed.  Raises ConfigError naming an option that does not exist."""
-        known = [field.name for field in fields(cls)]
+        return cls().edited(**options)
+
+    def edited(self, **options: Any) -> Config:
+        """This configuration with these options changed.  Raises ConfigError naming an option that does not exist."""
+        known = [field.name for field in fields(self)]
         for name in options:
             if name not in known:
                 raise ConfigError(f"there is no option {name!r}: the model knows {', '.join(known)}")
@@ -83,7 +87,7 @@ class Config:
             options["save"] = _parse_save(save)
         elif isinstance(save, list):
             options["save"] = tuple(tuple(point) if isinstance(point, list) else point for point in save)
-        return cls(**options)
+        return replace(self, **options)
 
     def get(self, name: str) -> str:
         """An option as redis.conf writes it; `name` with hyphens."""

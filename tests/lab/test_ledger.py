@@ -124,7 +124,7 @@ def test_a_log_that_is_off_holds_nothing_new() -> None:
     run.crash("n1", "process kill")
     run.restart("n1")
     assert [row.verdict for row in run.receipt().rows] == ["kept", "lost though acknowledged"]
-    assert run.receipt().rows[1].why.endswith("found it in RAM only: the append-only file had been switched off")
+    assert run.receipt().rows[1].why.endswith("the append-only file had been switched off")
 
 
 def test_the_end_of_the_log_is_where_a_restart_would_stop() -> None:

@@ -101,6 +101,7 @@ def _begin_log(server: RedisServer) -> Effects:
     error = yield from write_whole(aof.path(manifest.files[0].name), [base])
     yield from _open_first_incr(server, manifest, error)
     aof.base_size = aof.size_after_rewrite = len(base)
+    yield Note("log begun", {})
 
 
 def _adopt_old_file(server: RedisServer) -> Effects:
