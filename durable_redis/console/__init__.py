@@ -1,8 +1,8 @@
 """The console: a run that one can see and click, and its static twin.
 
 Reading order: `story` (journal steps as sentences), `film` (everything that a branch has to show), `model` (a still of
-it), `layout`, `twin` (the still as a picture and a text), `acts` (what can be done), `panels` (what is behind the
-tabs), `scene` and `browser/` (the live picture), `controls`, `console`.
+it), `layout`, `twin` (the still as a picture and a text), `shipment` (the film for the browser), `acts` (what can be
+done), `panels` (what is behind the tabs), `scene` and `browser/` (the live picture), `controls`, `console`.
 """
 
 from durable_redis.console.console import Console

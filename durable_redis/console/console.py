@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.console import acts, model, panels, twin
+from durable_redis.console import acts, model, panels, shipment, twin
 from durable_redis.console.acts import Act
 from durable_redis.console.film import Film
 from durable_redis.lab.errors import LabError
@@ -126,12 +126,12 @@ class Console:
         run, film = self.run, self.film
         film.read()
         # A long branch is shipped thinned out around where one stands, so there the step matters too.
-        near = run.step // model.AROUND if film.steps > model.MOST_STEPS else 0
+        near = run.step // shipment.AROUND if film.steps > shipment.MOST_STEPS else 0
         state = (run.branch, film.steps, len(run.playback.performed), near)
         with self.scene.hold_sync():
             if state != self._shipped:
                 self._shipped = state
-                self.scene.film = {"version": [*state], **model.shipped(film, run.step)}
+                self.scene.film = {"version": [*state], **shipment.shipped(film, run.step)}
                 self.scene.branches = {"names": list(run.playbacks), "current": run.branch}
             self.scene.panels = self._panels((*state, run.step == run.steps))
             if not self._following:

@@ -5,7 +5,7 @@ is in a film came from the journal and from the lab's recording, and every numbe
 
 Columns, by step (0 is the room before anything): `at_us`, and `said`, an index into `texts`.  By change: for each node
 and client the steps at which its picture changed, and a row of numbers for each (`NODE_ROW`, `CLIENT_ROW`).  By event:
-`writes`, `messages`, `marks`, `beats`.  `durable_redis.console.model` looks things up in it; `scene.js` does the same
+`writes`, `messages`, `marks`, `beats`.  `durable_redis.console.model` looks things up in it; `film.js` does the same
 in the browser, from the same columns, so that scrubbing needs no kernel.
 """
 

@@ -1,9 +1,8 @@
 """What the console shows at a step: a *still*, as plain data, looked up in the film of a branch.
 
 The law of this file: no widget, no drawing, and no number that is not the lab's.  `still` is what the static twin draws
-and what the tests compare with the lab's marks; `shipped` is the whole film in one compact piece, from which `scene.js`
-computes the same stills in the browser.  The two say the same thing twice, in two languages: the browser test compares
-them.
+and what the tests compare with the lab's marks.  In the browser `browser/film.js` computes the same stills from the
+film (see `shipment`): the same thing is said twice, in two languages, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -26,9 +25,6 @@ BUCKETS = 200
 """The resolution of the risk strip."""
 ROOM = 13
 """So far apart, in pixels of the track, stand the marks on the timeline; the ticks of the OKs, 2."""
-MOST_STEPS = 6_000
-"""A longer branch is shipped thinned out: its beats, evenly, and all steps around the one on the screen."""
-AROUND = 400
 CRASHES = ("process kill", "power loss", "disk loss")
 
 Row = Mapping[str, int]
@@ -280,6 +276,8 @@ def _placed(film: Film, horizon: int) -> list[tuple[str, int]]:
             if placed[-1][0] == kind:
                 continue
             x = placed[-1][1] + ROOM
+            if x > min(at_us * layout.TRACK // horizon + 2 * ROOM, layout.TRACK + ROOM // 2):
+                continue  # too many in one place to tell them apart
         placed.append((kind, x))
     return placed
 
@@ -297,49 +295,9 @@ def _risk(film: Film, end: int) -> dict[str, list[int]]:
     return risk
 
 
-# -- the whole film, for the browser ----------------------------------------------------------------------------------
-
-
 def room(film: Film) -> dict[str, Any]:
     """The boxes of the picture."""
     zones: dict[str, list[str]] = {}
     for name in film.nodes:
         zones.setdefault(film.playback.world.machines[name].zone, []).append(name)
     return layout.arrange(zones, clients(film), len(tiers(film)))
-
-
-def shown_steps(film: Film, around: int) -> list[int] | None:
-    """None: all steps.  Of a long branch the beats, evenly thinned, and everything near `around`."""
-    if film.steps <= MOST_STEPS:
-        return None
-    every = max(1, 2 * len(film.beats) // MOST_STEPS)
-    near = range(max(0, around - AROUND), min(film.steps, around + AROUND) + 1)
-    return sorted(dict.fromkeys([0, film.steps, *film.beats[::every], *near]))
-
-
-def shipped(film: Film, around: int) -> dict[str, Any]:
-    """The film in one piece, as JSON can hold it."""
-    film.read()
-    recording = film.playback.recording
-    assert recording is not None, "a film is made of a recorded run"
-    shown = shown_steps(film, around)
-    steps = range(film.steps + 1) if shown is None else shown
-    flights = [film.message(flight) for flight in recording.flights.values()]  # first: they add to the texts
-    return {
-        "steps": film.steps,
-        "shown": shown,
-        "at": [film.time_us(step) for step in steps],
-        "said": [film.said[step] for step in steps],
-        "texts": list(film.texts),
-        "beats": list(film.beats) if shown is None else sorted(set(film.beats).intersection(shown)),
-        "nodes": {name: {"steps": list(c.steps), "rows": list(c.rows)} for name, c in film.nodes.items()},
-        "clients": {name: {"steps": list(c.steps), "rows": list(c.rows)} for name, c in film.clients.items()},
-        "writes": [write.row() for write in film.writes],
-        "flights": flights,
-        "appendonly": film.playback.deployment.config.appendonly,
-        "tiers": [list(tier) for tier in tiers(film)],
-        "room": room(film),
-        "columns": list(NODE_ROW),
-        "timeline": timeline(film),
-        "more": not film.playback.idle,
-    }

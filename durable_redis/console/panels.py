@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from durable_redis.lab.receipt import Receipt
+from durable_redis.lab.receipt import Receipt, take
 from durable_redis.lab.recording import MachineFrame
 from durable_redis.lab.run import Run
 from durable_redis.lab.verdicts import VERDICTS
@@ -19,6 +19,10 @@ from durable_redis.redis.server import RedisServer
 
 Block = list[Any]
 LOST_ROWS = 12
+EXPLAINED_WRITES = 500
+"""With more writes than that the receipt is taken without its sentences: a click must not wait for them."""
+LONG_RUN_STEPS = 10_000
+"""A longer run has its replay string made on request: it is a digest of every step."""
 
 
 def inspect(run: Run) -> list[Block]:
@@ -45,12 +49,12 @@ def receipt(run: Run) -> list[Block]:
         ]
     if not run.survivor_is_up:
         return [["text", f"{name} is down: restart it, then ask what survived."]]
-    taken = run.receipt()
+    taken = _taken(run)
     if not taken.rows:
         return [["text", "Nothing was written yet."]]
     blocks: list[Block] = [_big(taken)]
     blocks.append(["rows", [[verdict, f"{taken.counts[verdict]:,}"] for verdict in VERDICTS if taken.counts[verdict]]])
-    blocks += [["text", f"{row.key}: {row.why}"] for row in taken.lost_rows[:LOST_ROWS]]
+    blocks += [["text", f"{row.key}: {row.why or 'run.receipt() tells why'}"] for row in taken.lost_rows[:LOST_ROWS]]
     if taken.lost > LOST_ROWS:
         blocks.append(["text", f"… and {taken.lost - LOST_ROWS:,} more"])
     return blocks
@@ -62,7 +66,7 @@ def code(run: Run) -> list[Block]:
         ["heading", "this run, as Python"],
         ["code", run.script()],
         ["heading", "and as one line, for dr.replay(...)"],
-        ["code", run.replay_string()],
+        ["code", run.replay_string() if run.steps <= LONG_RUN_STEPS else "run.replay_string()"],
     ]
 
 
@@ -83,11 +87,15 @@ def verdict(run: Run) -> dict[str, Any]:
     crashed = any(done.action.verb in ("crash", "restart") for done in run.playback.performed)
     if not crashed or run.step != run.steps or not run.survivor_is_up:
         return {}
-    taken = run.receipt()
+    taken = _taken(run)
     if not taken.rows:
         return {}
     _, number, words, tone = _big(taken)
     return {"number": number, "text": words, "tone": tone, "step": run.step}
+
+
+def _taken(run: Run) -> Receipt:
+    return take(run.playback, explain=len(run.playback.operations()) <= EXPLAINED_WRITES)
 
 
 def _big(taken: Receipt) -> Block:
