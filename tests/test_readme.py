@@ -32,6 +32,8 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "python -m pytest" in lines
 
 
-def test_every_link_of_the_readme_leads_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
+def test_every_link_into_the_project_leads_somewhere():
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
+    assert targets
+    for target in targets:
         assert (ROOT / target).exists(), target

@@ -42,6 +42,7 @@ class Operation:
     number: int
     argv: list[bytes]
     due_us: int
+    paced: bool = True  # it was to be sent at `due_us`, not merely as soon as possible
     sent_us: int | None = None
     answered_us: int | None = None
     outcome: str = "waiting"  # then "ok", "failed" or "unknown"
@@ -71,9 +72,9 @@ class Client:
         self._deadline_us = 0  # of the answer, or of the connection
         self._hangs_up = False
 
-    def plan(self, argv: list[bytes], due_us: int) -> Operation:
+    def plan(self, argv: list[bytes], due_us: int, paced: bool = True) -> Operation:
         """Add an operation; the client takes notice at its next event."""
-        operation = Operation(len(self.operations) + 1, argv, due_us)
+        operation = Operation(len(self.operations) + 1, argv, due_us, paced)
         self.operations.append(operation)
         self.planned.append(operation)
         return operation

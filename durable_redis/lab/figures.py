@@ -42,6 +42,16 @@ def losses(*sweeps: Sweep, titles: tuple[str, ...] = ()) -> Figure:
                 linewidth=1.6,
                 label=crash,
             )
+            if crash == "power loss":
+                at_risk = [point.at_risk for point in points]
+                panel.plot(
+                    [point.at_us / 1e6 for point in points],
+                    at_risk,
+                    "--",
+                    color=colour,
+                    linewidth=1,
+                    label="at risk from it",
+                )
         panel.set_xlabel("instant of the crash (s)")
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e7eb", linewidth=0.8)

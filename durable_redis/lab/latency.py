@@ -1,10 +1,16 @@
-"""What durability costs: how long the client waited for each answer, and how many writes a second went through."""
+"""What durability costs: how long the client waited for each answer, and how many writes a second went through.
+
+A write that was to be sent at a given time waits from *then*, also if the client could not send it yet because it was
+waiting for an earlier answer.  Counted from the sending, one long stall would be one slow write, and the fifty that
+stood in line behind it would look fast ("coordinated omission").
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from durable_redis.lab.client import Operation
 from durable_redis.lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ def latency(run: Run) -> Latency:
     answered = [operation for operation in run.playback.operations() if operation.answered_us and operation.sent_us]
     if not answered:
         raise LabError("no write was answered yet: let a client write something, and play")
-    waits = sorted((operation.answered_us or 0) - (operation.sent_us or 0) for operation in answered)
+    waits = sorted((operation.answered_us or 0) - _wanted_us(operation) for operation in answered)
     first = min(operation.sent_us or 0 for operation in answered)
     last = max(operation.answered_us or 0 for operation in answered)
     return Latency(
@@ -46,3 +52,7 @@ def latency(run: Run) -> Latency:
         waits[-1],
         len(waits) * 1e6 / max(1, last - first),
     )
+
+
+def _wanted_us(operation: Operation) -> int:
+    return operation.due_us if operation.paced else operation.sent_us or 0

@@ -31,6 +31,8 @@ from durable_redis.sim.machine import Machine
 
 Position = tuple[int, int]
 NOWHERE: Position = (0, 0)
+READ_AT_ONCE = (Note, Rename, Exit, Crashed)
+"""The kinds of step at which the ledger looks at the disk, and so must be read before the next one."""
 
 
 class Marks(NamedTuple):

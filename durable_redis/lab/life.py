@@ -34,7 +34,8 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The steps of one write; None for what did not happen (yet).  `times_us` has the time of each."""
+    """The steps of one write; None for what did not happen (yet).  `times_us` has the time of each, `fate` what a
+    restart made of it."""
 
     key: str
     sent: int
@@ -45,6 +46,7 @@ class Life:
     crashed: int | None = None
     recovered: int | None = None
     times_us: tuple[tuple[str, int], ...] = ()
+    fate: str = ""
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -55,6 +57,8 @@ class Life:
         lines = [f"the life of {self.key}"]
         for name, at_us in sorted(self.times_us, key=lambda pair: getattr(self, pair[0])):
             lines.append(f"  {at_us / 1000:10.3f} ms  step {getattr(self, name):5}  {WORDS[name]}")
+        if self.fate:
+            lines.append(f"  {self.fate}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -73,7 +77,20 @@ def life(run: Run, key: str) -> Life:
     steps = run.playback.world.journal.steps
     found = dict(_events(operation, steps, run.deployment.nodes[0]))
     times = tuple((name, steps[number - 1].at_us) for name, number in found.items())
-    return Life(key, **found, times_us=times)
+    return Life(key, **found, times_us=times, fate=_fate(run, operation, found))
+
+
+def _fate(run: Run, operation: Operation, found: dict[str, int]) -> str:
+    if "recovered" not in found:
+        return ""
+    ledger = run.playback.ledger(run.deployment.nodes[0])
+    if (operation.connection, operation.command) in ledger.lost_in:
+        return "gone: the restart did not find it"
+    if "synced" in found or (operation.connection, operation.command) not in ledger.index:
+        return ""
+    crash = run.playback.world.journal.steps[found["crashed"] - 1].what
+    luck = isinstance(crash, Crashed) and crash.kind == "power loss"
+    return "kept, by luck: it was on the platter, though no fsync had covered it" if luck else "kept"
 
 
 def _events(operation: Operation, steps: list[Step], node: str) -> Iterator[tuple[str, int]]:

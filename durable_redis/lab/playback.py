@@ -14,7 +14,7 @@ from durable_redis.contract import TimerFired
 from durable_redis.lab.client import ALARM, Client, Operation
 from durable_redis.lab.deployments import OPERATOR, Deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.ledger import Ledger
+from durable_redis.lab.ledger import READ_AT_ONCE, Ledger
 from durable_redis.lab.recording import Recording
 from durable_redis.sim import EPOCH_US, faults
 from durable_redis.sim.disk import TailKept
@@ -138,7 +138,8 @@ class Playback:
         for place in range(count):
             number = str(first + place)
             words = [word.replace("{n}", number).encode() for word in (key, value)]
-            clients[place % len(clients)].plan([b"SET", *words], begin_us + round(place * every_ms * 1000))
+            due_us = begin_us + round(place * every_ms * 1000)
+            clients[place % len(clients)].plan([b"SET", *words], due_us, paced=every_ms > 0)
         for client in clients:
             self.world.ask(client.name, ("write", count, every_ms), TimerFired(ALARM))
 
@@ -210,7 +211,7 @@ class Playback:
 
     def _step_done(self, machine: str) -> None:
         """Called by the world after every step: the ledger of this machine looks at its disk as it is then."""
-        if machine in self.ledgers:
+        if machine in self.ledgers and isinstance(self.world.journal.steps[-1].what, READ_AT_ONCE):
             self.read_journal()
 
     def read_journal(self) -> None:
