@@ -137,7 +137,7 @@ class Kernel:
         process.tasks.pop(effect.name, None)
         for waiting in (process.inbox, process.batch):  # it may have ended already, and nobody heard of it yet
             for event in [event for event in waiting if isinstance(event, c.ChildEnded) and event.name == effect.name]:
-                pass
+                waiting.remove(event)
 
     def exit(self, task: Task, effect: c.Exit) -> Any:
         self.world.end_process(task.machine, f"exit {effect.code}: {effect.reason}", says_goodbye=True)
