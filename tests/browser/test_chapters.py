@@ -1,0 +1,35 @@
+"""The chapters in a real JupyterLab: every cell runs, nothing is asked of another host, and the first minute works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BOOK = Path(__file__).parents[2] / "book"
+CHAPTERS = sorted(BOOK.glob("[0-9]*.ipynb"))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_a_chapter_runs_from_top_to_bottom(notebook_page, path):
+    """Errors and requests to other hosts fail in the fixture."""
+    page = notebook_page(path)
+    assert page.locator(".dr-scene").count() >= 1
+
+
+def test_the_first_minute_of_the_book(notebook_page):
+    """Chapter 00, as its first paragraph asks: crash the node, choose how, restart it, and read what is gone."""
+    from playwright.sync_api import expect
+
+    page = notebook_page(BOOK / "00_crash_your_first_node.ipynb")
+    page.evaluate("document.querySelector('.dr-scene').scrollIntoView()")
+    console = page.locator(".jp-Cell", has=page.locator(".dr-scene")).first
+    expect(console.locator(".dr-sentence")).to_contain_text("107 acknowledged · 98 durable · 9 at risk")
+    console.locator("[data-node=n1]").click()
+    page.locator("[data-act='power loss']").click()
+    expect(console.locator("[data-node=n1]")).to_have_attribute("data-state", "3")
+    console.locator("[data-node=n1]").click()
+    page.locator("[data-act='restart']").click()
+    expect(console.locator(".dr-verdict")).to_contain_text("4 acknowledged writes are gone, of 107")
+    console.get_by_role("tab", name="Receipt").click()
+    expect(console.locator(".dr-panel")).to_contain_text("w104 to w107")
