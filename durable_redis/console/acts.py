@@ -33,8 +33,8 @@ class Act:
 
 
 _CRASHES = (
-    Act("kill the process", "crash", (NODE, "process kill"), "crash {node}", harm=True),
     Act("power loss", "crash", (NODE, "power loss"), "crash {node}", harm=True),
+    Act("kill the process", "crash", (NODE, "process kill"), "crash {node}", harm=True),
     Act("lose the disk", "crash", (NODE, "disk loss"), "crash {node}", harm=True),
 )
 _DISK = (
@@ -52,7 +52,7 @@ _WRITES = (
 MENUS: Mapping[int | str, tuple[Act, ...]] = {
     UP: (*_CRASHES, *_DISK),
     STARTING: (*_CRASHES, *_DISK),
-    KILLED: (_RESTART, *_CRASHES[1:], *_DISK),
+    KILLED: (_RESTART, *(act for act in _CRASHES if act.arguments[1] != "process kill"), *_DISK),
     OFF: (_RESTART, *_DISK),
     "client": _WRITES,
 }

@@ -66,12 +66,8 @@ class Controls:
         if self.verb.options != tuple(self._acts):
             before = self.verb.value
             self.verb.options = tuple(self._acts)
-            preferred = "power loss" if "power loss" in self._acts and "restart" not in self._acts else None
-            self.verb.value = (
-                before
-                if before in self._acts and "restart" not in self._acts
-                else (preferred or next(iter(self._acts)))
-            )
+            keeps = before in self._acts and "restart" not in self._acts
+            self.verb.value = before if keeps else next(iter(self._acts))
         self._preview()
 
     def say(self, text: str, tone: str = "") -> None:

@@ -5,17 +5,18 @@ is in a film came from the journal and from the lab's recording, and every numbe
 
 Columns, by step (0 is the room before anything): `at_us`, and `said`, an index into `texts`.  By change: for each node
 and client the steps at which its picture changed, and a row of numbers for each (`NODE_ROW`, `CLIENT_ROW`).  By event:
-`writes`, `messages`, `marks`, `beats`.  `durable_redis.console.model` looks things up in it; `film.js` does the same
-in the browser, from the same columns, so that scrubbing needs no kernel.
+`writes`, `messages`, `marks`, `fsyncs`, `beats`.  `durable_redis.console.model` looks things up in it; `film.js`
+does the same in the browser, from the same columns, so that scrubbing needs no kernel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from durable_redis.console.story import Teller, label
-from durable_redis.contract import Note, Rename, Send
+from durable_redis.contract import Fsync, Note, Rename, Send
 from durable_redis.lab.deployments import OPERATOR
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.recording import Flight, MachineFrame
@@ -29,9 +30,13 @@ NODE_ROW = (
     *("process kill", "power loss", "disk loss"),  # how many acknowledged writes each would erase now
     *("role", "note", "since_us"),  # two indices into texts; since when it is down
 )
+Row = Mapping[str, int]
+"""The numbers of a node, by the names in `NODE_ROW`."""
 CLIENT_ROW = ("text",)
+LOG = ".incr.aof"
 MOST_PILLS = 3
 """More clients than that are drawn as one crowd."""
+FSYNCING = "fsync running"
 FALLEN = {"power loss": "power lost", "process kill": "process killed", "disk loss": "disk lost"}
 
 
@@ -42,11 +47,22 @@ class Written:
     name: str
     place: int
     executed: int
+    number: int  # among all writes of the film
     answered: int = 0  # 0: not yet
     lost: int = 0  # the step at which a restart did not find it
 
     def row(self) -> list[str | int]:
         return [self.name, self.place, self.executed, self.answered, self.lost]
+
+
+@dataclass(slots=True)
+class Span:
+    """An fsync of a log: from its first step to its last.  One that the power cut off ended, and is not `whole`."""
+
+    machine: str
+    begin: int
+    end: int = 0  # 0: still running
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -73,6 +89,7 @@ class Film:
         self.beats: list[int] = []
         self.writes: list[Written] = []
         self.marks: list[tuple[str, int, str]] = []  # (kind, at_us, machine)
+        self.fsyncs: list[Span] = []
         self.holds: dict[int, list[list[int]]] = {}  # message -> [from step, to step (0: still)]
         self.has_snapshots = False
         self._numbers: dict[str, int] = {}
@@ -80,6 +97,7 @@ class Film:
         self._teller = Teller(playback.deployment.nodes, playback.deployment.config)
         self._standing: list[Written] = []  # executed and not lost, in order
         self._unanswered: dict[str, list[Written]] = {}
+        self._fsyncing: dict[tuple[str, str, str], Span] = {}  # machine, task, file
         self.said.append(self.number("the room, before anything happens"))
         self.read()
 
@@ -137,7 +155,7 @@ class Film:
             case Note(kind="executed", facts=facts):
                 key = facts["connection"], facts["command"]
                 name = self._teller.names.get(key, f"#{len(self._standing) + 1}")
-                write = Written(name, len(self._standing), number)
+                write = Written(name, len(self._standing), number, len(self.writes))
                 self.writes.append(write)
                 self._standing.append(write)
                 self._unanswered.setdefault(facts["connection"], []).append(write)
@@ -145,10 +163,11 @@ class Film:
                 for write in self._unanswered.pop(connection, ()):
                     write.answered = number
                     self.marks.append(("ok", at_us, machine))
-            case Synced(path=path, error="") if path.endswith(".incr.aof"):
-                self.marks.append(("fsync", at_us, machine))
-            case Synced(error=error) if error:
-                self.marks.append(("error", at_us, machine))
+            case Fsync(path=path) if path.endswith(LOG):
+                self._fsyncing[machine, step.task, path] = span = Span(machine, number)
+                self.fsyncs.append(span)
+            case Synced(path=path, error=error):
+                self._synced(number, step, path, error)
             case Rename(new=new) if new == self.playback.deployment.config.dbfilename:
                 self.has_snapshots = True
                 self.marks.append(("snapshot", at_us, machine))
@@ -156,8 +175,10 @@ class Film:
                 self.marks.append(("rewrite", at_us, machine))
             case Note(kind="ready"):
                 self._recovered(number)
-            case Crashed():
+            case Crashed(kind=kind):
                 self._unanswered.clear()
+                if kind != "process kill":  # a kernel ends the fsync of a process that is gone
+                    self._cut_off(number)
                 self.marks.append(("crash", at_us, machine))
             case Restart():
                 self.marks.append(("restart", at_us, step.what.machine))
@@ -165,6 +186,20 @@ class Film:
                 self.holds.setdefault(message, []).append([number, 0])
             case Release(message=message):
                 self.holds[message][-1][1] = number
+
+    def _synced(self, number: int, step: Step, path: str, error: str) -> None:
+        span = self._fsyncing.pop((step.machine, step.task, path), None)
+        if span is not None:
+            span.end, span.whole = number, not error
+        if error:
+            self.marks.append(("error", step.at_us, step.machine))
+        elif path.endswith(LOG):
+            self.marks.append(("fsync", step.at_us, step.machine))
+
+    def _cut_off(self, number: int) -> None:
+        for span in self._fsyncing.values():
+            span.end = number
+        self._fsyncing.clear()
 
     def _recovered(self, number: int) -> None:
         """A node is up again: the writes that it did not find are lost."""

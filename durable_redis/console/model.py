@@ -8,26 +8,20 @@ film (see `shipment`): the same thing is said twice, in two languages, and a tes
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from durable_redis.console import layout
-from durable_redis.console.film import KILLED, NODE_ROW, OFF, UP, Film, Written
+from durable_redis.console.film import FSYNCING, KILLED, NODE_ROW, OFF, UP, Film, Row, Written
 from durable_redis.console.story import ranged
 from durable_redis.lab.deployments import OPERATOR
-from durable_redis.sim import EPOCH_US
 
 NEWEST_WRITES = 10
 """So many writes are on the board."""
 STORY_LINES = 7
-BUCKETS = 200
-"""The resolution of the risk strip."""
-ROOM = 13
-"""So far apart, in pixels of the track, stand the marks on the timeline; the ticks of the OKs, 2."""
-CRASHES = ("process kill", "power loss", "disk loss")
-
-Row = Mapping[str, int]
+MOST_RUNS = 3
+"""So many runs of neighbours are named in a sentence."""
 
 
 class Tier(NamedTuple):
@@ -46,6 +40,8 @@ RDB = Tier("RDB", "S", "durable_snapshot")
 RDB_CACHE = Tier("RDB, page cache", "C", "snapshot")
 RDB_PLATTER = Tier("RDB, platter", "S", "durable_snapshot")
 TOLD = Tier("OK was said", "OK", "answered")
+NEEDS_POWER = ("executed", "buffer", "written", "snapshot")
+"""The marks of the places that hold nothing on a machine without power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +69,15 @@ def node_row(film: Film, name: str, step: int) -> Row:
 
 
 def amount(row: Row, tier: Tier) -> int:
-    """How many writes are in a place."""
+    """How many writes are in a place.  Without power there is no RAM and no page cache; a disk keeps what it has."""
+    if not holds(row, tier):
+        return 0
     return max(0, row["executed"] - row["written"]) if tier is BUFFER else row[tier.mark]
+
+
+def holds(row: Row, tier: Tier) -> bool:
+    """Whether there is such a place now: memory needs power."""
+    return row["state"] != OFF or tier.mark not in NEEDS_POWER
 
 
 def surviving(row: Row, appendonly: bool) -> int:
@@ -109,19 +112,25 @@ def status(film: Film, step: int) -> str:
     """The room in one sentence: who is up, what was promised, and what of it would not survive."""
     name = next(iter(film.nodes))
     row = node_row(film, name, step)
-    told = row["acknowledged"]
+    told, present = promised(film, step), row["acknowledged"]
     if row["state"] != UP:
-        gone = row["process kill"]  # what a restart will not find
+        present -= row["process kill"]  # what a restart will not find
         since = f" since {clock(row['since_us'])}" if row["since_us"] else ""
         return (
             f"{name} {film.texts[row['note']]}{since} · {told:,} acknowledged · "
-            f"{told - gone:,} on its disk · {gone:,} gone"
+            f"{present:,} on its disk · {told - present:,} gone"
         )
     risk = row["power loss"]
+    kept = f"{present:,} present" if present < told else f"{told - risk:,} durable"
     return (
         f"{name} {film.texts[row['role']]}, {film.texts[row['note']]} · {told:,} acknowledged · "
-        f"{told - risk:,} durable · {risk:,} at risk from a power loss"
+        f"{kept} · {risk:,} at risk from a power loss"
     )
+
+
+def promised(film: Film, step: int) -> int:
+    """For how many writes OK was said up to a step.  A promise stays a promise: this number never shrinks."""
+    return sum(0 < write.answered <= step for write in film.writes)
 
 
 def clients(film: Film) -> list[str]:
@@ -143,13 +152,23 @@ def _node(film: Film, name: str, step: int) -> dict[str, Any]:
     note = film.texts[row["note"]]
     if state in (KILLED, OFF) and row["since_us"]:
         note = f"down {(film.time_us(step) - row['since_us']) / 1e6:.2f} s"
+    if fsyncing(film, name, step):
+        note = f"{note} · {FSYNCING}"
     return {
         "state": state,
         "role": film.texts[row["role"]] if state not in (KILLED, OFF) else film.texts[row["note"]],
         "note": note,
         "lanes": [(tier.words, tier.letter, amount(row, tier)) for tier in tiers(film)],
+        "dark": [tier.words for tier in tiers(film) if not holds(row, tier)],
         "marks": {name: value for name, value in row.items() if name not in ("role", "note")},
     }
+
+
+def fsyncing(film: Film, name: str, step: int) -> bool:
+    """Whether an fsync of the log of a node runs after a step."""
+    return any(
+        span.machine == name and span.begin <= step and (not span.end or step < span.end) for span in film.fsyncs
+    )
 
 
 def _client(film: Film, name: str, step: int) -> str:
@@ -201,6 +220,8 @@ def board(film: Film, step: int) -> dict[str, Any]:
 def _cell(film: Film, write: Written, tier: Tier, row: Row, step: int) -> str:
     if gone(film, write, row, step):
         return "gone"
+    if not holds(row, tier):
+        return "out"
     if tier is BUFFER:
         return "in" if row["written"] <= write.place < row["executed"] else "out"
     return "in" if write.place < row[tier.mark] else "out"
@@ -219,7 +240,8 @@ def _groups(film: Film, row: Row, end: int, shown: Sequence[Written], step: int)
     lost = [write for write in promised if gone(film, write, row, step)]
     groups = []
     if lost:
-        groups.append(_group(lost, shown, f"OK was said, and {'it is' if len(lost) == 1 else 'they are'} gone", "gone"))
+        they_are = "it is" if len(lost) == 1 else "they are"
+        groups.append(_group(film, lost, shown, f"OK was said, and {they_are} gone", "gone"))
     if row["state"] != UP:
         return groups
     appendonly = film.playback.deployment.config.appendonly
@@ -228,71 +250,29 @@ def _groups(film: Film, row: Row, end: int, shown: Sequence[Written], step: int)
     if risky:
         blow = "any crash" if row["process kill"] == row["power loss"] else "a power loss"
         them = "it" if len(risky) == 1 else "them"
-        groups.append(_group(risky, shown, f"OK was said, {blow} would erase {them}", "risk"))
+        groups.append(_group(film, risky, shown, f"OK was said, {blow} would erase {them}", "risk"))
     elif row["acknowledged"] and not lost:
         groups.append(Group(None, "every OK so far would survive a power loss", "safe"))
     return groups
 
 
-def _group(writes: Sequence[Written], shown: Sequence[Written], fate: str, tone: str) -> Group:
+def _group(film: Film, writes: Sequence[Written], shown: Sequence[Written], fate: str, tone: str) -> Group:
     places = [place for place, write in enumerate(shown) if write in writes]
-    names = ranged([write.name for write in writes])
+    names = _named(film, writes)
     count = f" ({len(writes):,} writes)" if len(writes) > NEWEST_WRITES else ""
     return Group((places[0], places[-1]) if places else None, f"{names}{count}: {fate}", tone)
 
 
-# -- the timeline -----------------------------------------------------------------------------------------------------
-
-
-def horizon_us(film: Film) -> int:
-    """The end of the timeline: the last step, or the last thing that a client has planned."""
-    planned = [client.planned[-1].due_us - EPOCH_US for client in film.playback.clients() if client.planned]
-    return max(1000, film.playback.world.now_us, *planned) if planned else max(1000, film.playback.world.now_us)
-
-
-def timeline(film: Film) -> dict[str, Any]:
-    """The whole branch: `end_us`, `horizon_us`, `ticks` (at_us of OKs), `marks` (kind and pixel on the track), `risk`
-    (crash -> values by bucket)."""
-    horizon, end = horizon_us(film), film.time_us(film.steps)
-    ticks = {at_us * layout.TRACK // horizon // 2: at_us for kind, at_us, _ in film.marks if kind == "ok"}
-    return {
-        "end_us": end,
-        "horizon_us": horizon,
-        "ticks": list(ticks.values()),
-        "marks": _placed(film, horizon),
-        "risk": _risk(film, end),
-    }
-
-
-def _placed(film: Film, horizon: int) -> list[tuple[str, int]]:
-    """The marks, none on top of another: what comes too soon after its like is left out, what comes too soon after
-    something else moves to the right."""
-    placed: list[tuple[str, int]] = []
-    for kind, at_us, _ in film.marks:
-        x = at_us * layout.TRACK // horizon
-        if kind == "ok":
-            continue
-        if placed and x < placed[-1][1] + ROOM:
-            if placed[-1][0] == kind:
-                continue
-            x = placed[-1][1] + ROOM
-            if x > min(at_us * layout.TRACK // horizon + 2 * ROOM, layout.TRACK + ROOM // 2):
-                continue  # too many in one place to tell them apart
-        placed.append((kind, x))
-    return placed
-
-
-def _risk(film: Film, end: int) -> dict[str, list[int]]:
-    """For each kind of crash, the most acknowledged writes that it would have erased in each bucket of time."""
-    column = film.nodes[next(iter(film.nodes))]
-    times = [film.at_us[step] for step in column.steps]
-    ends = [bisect_right(times, end * (bucket + 1) // BUCKETS) for bucket in range(BUCKETS)]
-    begins = [max(0, stop - 1) for stop in (1, *ends[:-1])]
-    risk = {}
-    for crash in CRASHES:
-        values = [row[NODE_ROW.index(crash)] for row in column.rows]
-        risk[crash] = [max(values[begin : max(stop, begin + 1)]) for begin, stop in zip(begins, ends, strict=True)]
-    return risk
+def _named(film: Film, writes: Sequence[Written]) -> str:
+    """`w3, w7 to w12`: neighbours together; of many runs of neighbours only the first write and the last."""
+    runs: list[list[str]] = []
+    before = None
+    for write in writes:
+        if before is None or film.writes[before.number + 1] is not write:
+            runs.append([])
+        runs[-1].append(write.name)
+        before = write
+    return ", ".join(map(ranged, runs)) if len(runs) <= MOST_RUNS else f"{runs[0][0]} … {runs[-1][-1]}"
 
 
 def room(film: Film) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from durable_redis.redis.info import render
 from durable_redis.redis.server import RedisServer
 
 Block = list[Any]
-LOST_ROWS = 12
 EXPLAINED_WRITES = 500
 """With more writes than that the receipt is taken without its sentences: a click must not wait for them."""
 LONG_RUN_STEPS = 10_000
@@ -54,9 +53,10 @@ def receipt(run: Run) -> list[Block]:
         return [["text", "Nothing was written yet."]]
     blocks: list[Block] = [_big(taken)]
     blocks.append(["rows", [[verdict, f"{taken.counts[verdict]:,}"] for verdict in VERDICTS if taken.counts[verdict]]])
-    blocks += [["text", f"{row.key}: {row.why or 'run.receipt() tells why'}"] for row in taken.lost_rows[:LOST_ROWS]]
-    if taken.lost > LOST_ROWS:
-        blocks.append(["text", f"… and {taken.lost - LOST_ROWS:,} more"])
+    fates = taken.lost_in_words()
+    blocks += [["text", f"{who}: {why}" if why else who] for who, why in fates]
+    if fates and not any(why for _, why in fates):
+        blocks.append(["text", "run.receipt() tells why."])
     return blocks
 
 

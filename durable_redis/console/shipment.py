@@ -10,7 +10,8 @@ from bisect import bisect_left, bisect_right
 from typing import Any
 
 from durable_redis.console.film import NODE_ROW, Column, Film
-from durable_redis.console.model import room, tiers, timeline
+from durable_redis.console.model import room, tiers
+from durable_redis.console.timeline import timeline
 
 MOST_STEPS = 6_000
 """A longer branch is shipped thinned out: its beats, evenly, and all steps around the one on the screen."""
@@ -43,6 +44,7 @@ def shipped(film: Film, around: int) -> dict[str, Any]:
         "clients": {name: _column(column, shown) for name, column in film.clients.items()},
         "writes": [write.row() for write in film.writes],
         "flights": flights,
+        "fsyncs": [[span.machine, span.begin, span.end] for span in film.fsyncs],
         "appendonly": film.playback.deployment.config.appendonly,
         "tiers": [list(tier) for tier in tiers(film)],
         "room": room(film),

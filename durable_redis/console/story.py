@@ -21,6 +21,8 @@ from durable_redis.sim import faults
 from durable_redis.sim.journal import Arrived, Resumed, Step, Synced, WroteBack
 
 LONGEST_NAME = 12
+LONG_FSYNC_US = 50_000
+"""An fsync in the server's own thread that takes longer than that is a beat; most are short, and there are many."""
 OUTCOMES = {
     "process kill": "the process of {} is killed: its RAM is gone, its page cache stays",
     "power loss": "{} loses power: its RAM and its page cache are gone",
@@ -86,6 +88,7 @@ class Teller:
         self._unsynced: list[Place] = []  # written, not fsynced
         self._snapshot = ""  # which writes the child saw
         self._executed: list[str] = []  # since the start of this life
+        self._extra_fsync_us: dict[str, int] = {}  # machine -> how slow its disk was made
 
     def tell(self, step: Step) -> Told:
         """The sentence of the next step."""
@@ -100,6 +103,8 @@ class Teller:
                 return self._note(machine, what)
             case c.Append() if self._in_log(what.path):
                 return self._append(machine)
+            case c.Fsync() if self._in_log(what.path):
+                return self._fsync(machine, step.task)
             case Synced():
                 return self._synced(machine, what)
             case faults.Crashed():
@@ -114,6 +119,10 @@ class Teller:
                 return Told(f"the kernel of {machine} moves old pages to the platter, unasked", True)
             case tuple():
                 return Told(_asked(who, what), True)
+            case faults.SlowDisk(machine=slowed, extra_us=extra_us):
+                self._extra_fsync_us[slowed] = extra_us
+            case faults.HealDisk(machine=healed):
+                self._extra_fsync_us.pop(healed, None)
         return Told(_minor(who, step), isinstance(what, faults.Act))
 
     # -- one kind of step each ---------------------------------------------------------------------------------------
@@ -168,6 +177,8 @@ class Teller:
             case "loaded":
                 told = f"{machine} has read {facts['file']}: {_count(facts['records'], 'command')}"
                 return Told(told, bool(facts["records"]))
+            case "log begun":
+                return Told(f"{machine} finds no log, and begins one", bool(self.names))
             case "truncated":
                 return Told(f"{machine} cuts the torn end off its log, at byte {facts['size']:,}", True)
             case "forked":
@@ -189,6 +200,12 @@ class Teller:
         self._unsynced += self._buffered
         self._buffered.clear()
         return Told(f"{machine} writes {ranged(names)} to its page cache", True)
+
+    def _fsync(self, machine: str, task: str) -> Told:
+        names = [place.name for place in self._unsynced]
+        long = task != "main" or self._extra_fsync_us.get(machine, 0) > LONG_FSYNC_US
+        covered = f"it covers {ranged(names)}" if names else "there is nothing new for it"
+        return Told(f"an fsync of {machine} begins: {covered}", long and bool(names))
 
     def _synced(self, machine: str, synced: Synced) -> Told:
         if synced.error:

@@ -1,20 +1,21 @@
 """The static twin: a still of the console as a picture and as a text, for every page that has no kernel.
 
 The law of this file: the picture is SVG with presentation attributes only (no style, script, id, class or defs), at
-most 15 KB, so that every page that shows pictures at all shows it; the text stands by itself, because a notebook that
-is not trusted yet shows nothing else.  The same still gives the same bytes.
+most 15 KB, so that every page that shows pictures at all shows it, as wide as the page lets it be; the text stands by
+itself, because a notebook that is not trusted yet shows nothing else.  The same still gives the same bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from xml.sax.saxutils import escape
 
-from durable_redis.console import layout, model
-from durable_redis.console.film import STARTING, UP, Film
+from durable_redis.console import layout, model, timeline
+from durable_redis.console.film import FSYNCING, STARTING, UP, Film
+from durable_redis.console.pens import INK, PAPER, SOFT, moved, rect, text, wrapped
 
-INK, SOFT, LINE, TINT, PAPER = "#1f2933", "#616e7c", "#b8c0c8", "#f3f5f7", "#ffffff"
+LINE, TINT = "#b8c0c8", "#f3f5f7"
+HATCH = "#e7eaed"
 BLUE, SKY, GREEN, RED, AMBER, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
 RED_TEXT, GREEN_TEXT, GREY = "#b84f00", "#00785a", "#52606d"
 COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "OK": GREY}
@@ -51,8 +52,10 @@ def in_words(film: Film, still: dict[str, Any]) -> str:
     """The still as a text that needs no picture."""
     lines = [f"In words: {still['time']}, step {still['step']:,} of {still['steps']:,}. {still['status']}."]
     for name, node in still["nodes"].items():
-        places = ", ".join(f"{words} {count:,}" for words, _, count in node["lanes"])
-        lines.append(f"  {name}: writes in each place: {places}.")
+        counts = [(words, "—" if words in node["dark"] else f"{count:,}") for words, _, count in node["lanes"]]
+        places = ", ".join(f"{words} {count}" for words, count in counts)
+        running = f" An {FSYNCING.replace(' running', ' runs')}." if FSYNCING in node["note"] else ""
+        lines.append(f"  {name}: writes in each place: {places}.{running}")
     for message in still["messages"]:
         held = ", held there" if message["held"] else ""
         lines.append(f"  On the wire: {message['label']}, from {message['from']} to {message['to']}{held}.")
@@ -76,16 +79,16 @@ def draw(film: Film, still: dict[str, Any]) -> str:
     height = track_top + 146
     width = 912 + 2 * MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="100%" '
         f'font-family="{FONT}" font-size="12" fill="{INK}">',
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="10" fill="{PAPER}" stroke="{LINE}"/>',
         f'<g transform="translate({MARGIN} 0)">',
-        _text(0, 30, still["time"], size=19, weight=700),
-        _text(100, 30, still["status"], size=13.5),
-        _moved(46, _scene(film, still, room)),
-        _moved(board_top, _board(still)),
-        _moved(board_top, _story(still)),
-        _moved(track_top, _timeline(film, still)),
+        text(0, 30, still["time"], size=19, weight=700),
+        text(100, 30, still["status"], size=13.5),
+        moved(46, _scene(film, still, room)),
+        moved(board_top, _board(still)),
+        moved(board_top, _story(still)),
+        moved(track_top, _timeline(film, still)),
         "</g></svg>",
     ]
     return "".join(parts)
@@ -93,16 +96,16 @@ def draw(film: Film, still: dict[str, Any]) -> str:
 
 def _scene(film: Film, still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
     for zone, (x, y, width, height) in room["zones"].items():
-        yield _rect(x, y, width, height, 8, TINT)
-        yield _text(x + 14, y + 21, f"zone {zone}", SOFT, 11, 700)
+        yield rect(x, y, width, height, 8, TINT)
+        yield text(x + 14, y + 21, f"zone {zone}", SOFT, 11, 700)
     first = next(iter(room["nodes"]))
     for name, words in still["clients"].items():
         x, y, width, height = room["clients"][name]
         (x1, y1), (x2, y2) = _wire(room, name, first)
         dashes = ' stroke-dasharray="3 5"' if words == "not connected" else ""
         yield f'<path d="M{x1},{y1}L{x2},{y2}" stroke="{LINE}" stroke-width="1.5"{dashes}/>'
-        yield _rect(x, y, width, height, height // 2, PAPER, INK)
-        yield _text(x + width // 2, y + height // 2 + 4, f"{name} · {words}" if words else name, anchor="middle")
+        yield rect(x, y, width, height, height // 2, PAPER, INK)
+        yield text(x + width // 2, y + height // 2 + 4, f"{name} · {words}" if words else name, anchor="middle")
     most = max(1, *(count for node in still["nodes"].values() for _, _, count in node["lanes"]))
     full = max(most, *(node["marks"]["acknowledged"] for node in still["nodes"].values()))
     for name, node in still["nodes"].items():
@@ -114,20 +117,19 @@ def _card(name: str, node: dict[str, Any], box: tuple[int, int, int, int], full:
     x, y, width, height = box
     state = node["state"]
     colour = {UP: BLUE, STARTING: AMBER}.get(state, RED)
-    words = {UP: BLUE, STARTING: INK}.get(state, RED_TEXT)
-    yield _rect(x, y, width, height, 8, PAPER, colour, 1.8)
-    yield _text(x + 14, y + 25, name, size=15, weight=700)
-    yield _text(x + 22 + 9 * len(name), y + 25, f"{SHAPES[state]} {node['role']}", words, weight=600)
-    yield _text(x + width - 14, y + 25, node["note"], SOFT, 11, anchor="end")
+    ink = {UP: BLUE, STARTING: INK}.get(state, RED_TEXT)
+    yield rect(x, y, width, height, 8, PAPER, colour, 1.8)
+    yield text(x + 14, y + 25, name, size=15, weight=700)
+    yield text(x + 22 + 9 * len(name), y + 25, f"{SHAPES[state]} {node['role']}", ink, weight=600)
+    yield text(x + width - 14, y + 25, node["note"], SOFT, 11, anchor="end")
     for place, (lane, letter, count) in enumerate(node["lanes"]):
         top = y + 40 + 20 * place
-        yield _text(x + 14, top + 10, lane, SOFT, 11)
-        yield _rect(x + 124, top, width - 190, 12, 2, TINT)
+        yield text(x + 14, top + 10, lane, SOFT, 11)
+        yield rect(x + 124, top, width - 190, 12, 2, TINT)
         if count:
-            yield _rect(x + 124, top, max(2, (width - 190) * count // full), 12, 2, COLOURS[letter])
-        yield _text(
-            x + width - 14, top + 10, f"{count:,}" if count else "empty", INK if count else SOFT, 11, anchor="end"
-        )
+            yield rect(x + 124, top, max(2, (width - 190) * count // full), 12, 2, COLOURS[letter])
+        words = f"{count:,}" if count else "—" if lane in node["dark"] else "empty"
+        yield text(x + width - 14, top + 10, words, INK if count else SOFT, 11, anchor="end")
 
 
 def _messages(still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
@@ -136,24 +138,24 @@ def _messages(still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
         (x1, y1), (x2, y2) = _wire(room, message["from"], message["to"])
         part = 0.5 + ((rank - (many - 1) / 2) * min(0.24, 0.8 / many) if many > 1 else 0)
         x, y = round(x1 + (x2 - x1) * part), round(y1 + (y2 - y1) * part)
-        yield _rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
+        yield rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
         arrow = f"← {message['label']}" if x2 < x1 else f"{message['label']} →"
-        yield _text(x, y - 14, arrow, INK, 11, 600, "middle")
+        yield text(x, y - 14, arrow, INK, 11, 600, "middle")
         if message["held"]:
-            yield _text(x, y + 22, "held", SOFT, 11, anchor="middle")
+            yield text(x, y + 22, "held", SOFT, 11, anchor="middle")
 
 
 def _board(still: dict[str, Any]) -> Iterator[str]:
     board = still["board"]
     rows, names = board["rows"], board["names"]
-    yield _text(0, 18, "Where are my bytes?", size=13, weight=700)
+    yield text(0, 18, "Where are my bytes?", size=13, weight=700)
     if not names:
-        yield _text(168, 18, "nothing was written yet", SOFT, 11)
+        yield text(168, 18, "nothing was written yet", SOFT, 11)
     for column, name in enumerate(names):
         lost = "gone" in rows[1][2][column : column + 1]
-        yield _text(178 + 41 * column, 18, name[:6], RED_TEXT if lost else SOFT, 11, anchor="middle")
+        yield text(178 + 41 * column, 18, name[:6], RED_TEXT if lost else SOFT, 11, anchor="middle")
     for rank, (words, letter, cells) in enumerate(rows):
-        yield _text(0, 44 + 20 * rank, words)
+        yield text(0, 44 + 20 * rank, words)
         yield from _cells(cells, letter, 40 + 20 * rank)
     line = 30 + 20 * len(rows) + 19
     for group in board["groups"]:
@@ -164,7 +166,7 @@ def _board(still: dict[str, Any]) -> Iterator[str]:
                 f'<rect x="{161 + 41 * first}" y="27" width="{41 * (last - first) + 34}" '
                 f'height="{20 * len(rows) + 5}" rx="6" {fence}/>'
             )
-        yield _text(0, line, group.text, TONES[group.tone], 11.5, 600)
+        yield text(0, line, group.text, TONES[group.tone], 11.5, 600)
         line += 16
 
 
@@ -187,53 +189,60 @@ def _cells(cells: list[str], letter: str, y: int) -> Iterator[str]:
 
 
 def _story(still: dict[str, Any]) -> Iterator[str]:
-    yield _rect(600, 0, 312, 176, 8, TINT)
-    yield _text(614, 22, "Story", BLUE, weight=700)
+    yield rect(600, 0, 312, 176, 8, TINT)
+    yield text(614, 22, "Story", BLUE, weight=700)
     y = 44
     for place, (time, words) in enumerate(still["story"]):
-        lines = _wrapped(f"{time} {words}", 46)
+        lines = wrapped(f"{time} {words}", 46)
         if y + 15 * (len(lines) - 1) > 170:
             break
         for line in lines:
-            yield _text(614, y, line, INK if place == 0 else SOFT, 11, 600 if place == 0 else 400)
+            yield text(614, y, line, INK if place == 0 else SOFT, 11, 600 if place == 0 else 400)
             y += 15
         y += 4
 
 
 def _timeline(film: Film, still: dict[str, Any]) -> Iterator[str]:
-    line = model.timeline(film)
+    line = timeline.timeline(film)
     end, horizon = line["end_us"], line["horizon_us"]
 
     def x(us: int) -> float:
         return TRACK_X + round(TRACK_WIDTH * us / int(horizon), 1)
 
-    yield _text(0, 12, "Timeline", size=13, weight=700)
-    yield _text(0, 44, "what happened", SOFT, 11)
-    yield _rect(TRACK_X, 24, x(end) - TRACK_X, 32, 4, TINT)
+    yield text(0, 12, "Timeline", size=13, weight=700)
+    yield text(0, 44, "what happened", SOFT, 11)
+    yield rect(TRACK_X, 24, x(end) - TRACK_X, 32, 4, TINT)
     ticks = "".join(f"M{x(us):.0f},46v9" for us in line["ticks"])
     yield f'<path d="{ticks}" stroke="{BLUE}" fill="none"/>'
+    yield from (_bar(TRACK_X + begin, TRACK_X + end) for begin, end in line["fsyncs"])
     places: dict[str, list[int]] = {"ok": []} if ticks else {}
+    if line["fsyncs"]:
+        places["fsync"] = []
     for kind, place in line["marks"]:
         places.setdefault(kind, []).append(TRACK_X + place)
-    yield from (_glyphs(kind, found, 36) for kind, found in places.items() if kind in GLYPHS)
+    yield from (_glyphs(kind, found, 36) for kind, found in places.items() if kind in GLYPHS and found)
     yield from _legend(list(places))
     node = still["nodes"][next(iter(still["nodes"]))]
     for rank, (crash, values) in enumerate(line["risk"].items()):
         top = 66 + 20 * rank
-        yield _text(0, top + 12, crash, SOFT, 11)
-        yield _rect(TRACK_X, top, x(end) - TRACK_X, 14, 2, TINT)
+        yield text(0, top + 12, crash, SOFT, 11)
+        yield rect(TRACK_X, top, x(end) - TRACK_X, 14, 2, TINT)
         yield f'<path d="{_skyline(values, max(1, *values), top + 14, x(end) - TRACK_X)}" fill="{RED}"/>'
-        lost = node["marks"][crash]
-        yield _text(866, top + 12, f"{max(values):,}", SOFT, 11, anchor="end")
-        yield _text(912, top + 12, f"{lost:,}", RED_TEXT if lost else INK, 12, 700, "end")
+        yield from (_hatched(TRACK_X + begin, TRACK_X + end, top) for begin, end in line["down"][crash])
+        lost = timeline.at_risk(node["marks"], crash)
+        yield text(866, top + 12, f"{max(values):,}", SOFT, 11, anchor="end")
+        if lost is None:
+            yield text(912, top + 12, "down", SOFT, anchor="end")
+        else:
+            yield text(912, top + 12, f"{lost:,}", RED_TEXT if lost else INK, 12, 700, "end")
     now = x(film.time_us(still["step"]))
     yield f'<path d="M{now:g},20V126" stroke="{INK}" stroke-width="2"/><circle cx="{now:g}" cy="20" r="6"/>'
-    yield _text(TRACK_X, 138, "acknowledged writes lost if it crashed at that moment", SOFT, 11)
+    yield text(TRACK_X, 138, "acknowledged writes lost if it crashed at that moment", SOFT, 11)
     place = f"step {still['step']:,} of {still['steps']:,}"
-    yield _text(TRACK_X + TRACK_WIDTH, 138, place, SOFT, 11, anchor="end")
-    yield _text(TRACK_X + TRACK_WIDTH - 12, 12, f"up to {model.clock(horizon)}", SOFT, 11, anchor="end")
-    yield _text(866, 138, "at most", SOFT, 11, anchor="end")
-    yield _text(912, 138, "now", SOFT, 11, anchor="end")
+    yield text(TRACK_X + TRACK_WIDTH, 138, place, SOFT, 11, anchor="end")
+    yield text(TRACK_X + TRACK_WIDTH - 12, 12, f"up to {model.clock(horizon)}", SOFT, 11, anchor="end")
+    yield text(866, 138, "at most", SOFT, 11, anchor="end")
+    yield text(912, 138, "now", SOFT, 11, anchor="end")
 
 
 def _glyphs(kind: str, places: list[int], y: int) -> str:
@@ -243,13 +252,24 @@ def _glyphs(kind: str, places: list[int], y: int) -> str:
     return f'<path d="{path}" fill="{colour}"/>'
 
 
+def _bar(begin: int, end: int) -> str:
+    """A long fsync: from its begin to its end, where its flag is."""
+    return f'<path d="M{begin},25h2v3H{end}v4H{begin + 2}v3h-2z" fill="{GREEN}"/>'
+
+
+def _hatched(begin: int, end: int, top: int) -> str:
+    """A stretch of a strip in which the crash cannot happen."""
+    hatch = f'fill="none" stroke="{LINE}" stroke-width="14" stroke-dasharray="1.5 3.5"'
+    return rect(begin, top, end - begin, 14, 0, HATCH) + f'<path d="M{begin},{top + 7}H{end}" {hatch}/>'
+
+
 def _legend(kinds: list[str]) -> Iterator[str]:
     """What the marks mean, for those that there are."""
     x = TRACK_X + 6
     for kind, words in KINDS.items():
         if kind in kinds:
             yield _glyphs(kind, [x], 9) if kind in GLYPHS else f'<path d="M{x},6v9" stroke="{BLUE}"/>'
-            yield _text(x + 12, 12, words, SOFT, 11)
+            yield text(x + 12, 12, words, SOFT, 11)
             x += 34 + 6 * len(words)
 
 
@@ -302,36 +322,3 @@ def _port(room: dict[str, Any], name: str, other: str) -> tuple[int, int]:
     if other_x + other_width <= x:
         return x, y + min(height, 140) // 2
     return x + width // 2, y + height if other_y > y else y
-
-
-def _moved(y: int, parts: Iterator[str]) -> str:
-    return f'<g transform="translate(0 {y})">{"".join(parts)}</g>'
-
-
-def _text(
-    x: float, y: float, words: str, fill: str = INK, size: float = 12, weight: int = 400, anchor: str = "start"
-) -> str:
-    options = "" if fill == INK else f' fill="{fill}"'
-    options += "" if size == 12 else f' font-size="{size:g}"'
-    options += "" if weight == 400 else f' font-weight="{weight}"'
-    options += "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{x:g}" y="{y:g}"{options}>{escape(words)}</text>'
-
-
-def _rect(
-    x: float, y: float, width: float, height: float, radius: int, fill: str, stroke: str = "", thick: float = 1.2
-) -> str:
-    border = f' stroke="{stroke}" stroke-width="{thick:g}"' if stroke else ""
-    return (
-        f'<rect x="{x:g}" y="{y:g}" width="{max(0, round(width, 1)):g}" height="{height:g}" rx="{radius}" '
-        f'fill="{fill}"{border}/>'
-    )
-
-
-def _wrapped(words: str, width: int) -> list[str]:
-    """Two lines at most; what is longer ends in an ellipsis."""
-    if len(words) <= width:
-        return [words]
-    cut = words.rfind(" ", 0, width + 1)
-    rest = words[cut + 1 :]
-    return [words[:cut], rest if len(rest) <= width else rest[: width - 1].rstrip() + "…"]

@@ -42,13 +42,13 @@ class Operation:
     number: int
     argv: list[bytes]
     due_us: int
-    paced: bool = True  # it was to be sent at `due_us`, not merely as soon as possible
     sent_us: int | None = None
     answered_us: int | None = None
     outcome: str = "waiting"  # then "ok", "failed" or "unknown"
     reply: Reply = None
     connection: str = ""
     command: int = 0  # how many commands this connection had carried, this one included
+    paced: bool = True  # it was to be sent at `due_us`, not merely as soon as possible
 
     @property
     def sent(self) -> bool:
@@ -74,7 +74,7 @@ class Client:
 
     def plan(self, argv: list[bytes], due_us: int, paced: bool = True) -> Operation:
         """Add an operation; the client takes notice at its next event."""
-        operation = Operation(len(self.operations) + 1, argv, due_us, paced)
+        operation = Operation(len(self.operations) + 1, argv, due_us, paced=paced)
         self.operations.append(operation)
         self.planned.append(operation)
         return operation

@@ -19,9 +19,9 @@ def receipt_as_html(receipt: Receipt) -> str:
     """The receipt as a headline, a table of counts, and a list of lost writes."""
     lines = [f"<h3>{escape(receipt.headline.rstrip('.'))}</h3>"]
     if receipt.rows:
-        lines += ["<table>", "<tr><th>what became of them</th><th>writes</th></tr>"]
+        lines += ["<table>", f"<tr><th>{_left('what became of them')}</th><th>writes</th></tr>"]
         lines += [
-            f"<tr><td>{escape(verdict)}</td><td>{receipt.counts[verdict]:,}</td></tr>"
+            f"<tr><td>{_left(verdict)}</td><td>{receipt.counts[verdict]:,}</td></tr>"
             for verdict in VERDICTS
             if receipt.counts[verdict]
         ]
@@ -30,3 +30,9 @@ def receipt_as_html(receipt: Receipt) -> str:
     if lost:
         lines += ["<ul>", *(f"<li>{escape(f'{who}: {why}' if why else who)}</li>" for who, why in lost), "</ul>"]
     return "\n".join(lines)
+
+
+def _left(words: str) -> str:
+    """Words at the left of a cell.  JupyterLab moves what is in a cell to the right, and would overrule the cell's own
+    attribute, but not that of a block in it."""
+    return f'<div align="left">{escape(words)}</div>'

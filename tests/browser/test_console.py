@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 import durable_redis as dr
-from durable_redis.console import model, shipment
+from durable_redis.console import model, shipment, timeline
 from durable_redis.console.film import Film
 from durable_redis.console.scene import Scene
 
@@ -40,6 +40,8 @@ def test_by_mouse_play_hold_crash_restart_and_read_the_receipt(page):
     from playwright.sync_api import expect
 
     scene, status = page.locator(".dr-scene"), page.locator(".dr-sentence")
+    for name in ("target", "what happens", "when", "speed of play"):
+        expect(page.get_by_role("combobox", name=name, exact=True)).to_have_count(1)
     expect(status).to_have_text("n1 primary, up · 123 acknowledged · 98 durable · 25 at risk from a power loss")
     # Play goes on where the record ends, until it is told to pause.
     page.get_by_label("speed of play").select_option("fast")
@@ -93,8 +95,10 @@ def test_by_keyboard_alone(page):
     page.keyboard.press("Escape")
     expect(node).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("menuitem", name="kill the process")).to_be_focused()
+    expect(page.get_by_role("menuitem", name="power loss")).to_be_focused()
     page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitem", name="kill the process")).to_be_focused()
+    page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     expect(node).to_have_attribute("data-state", "3")
     for key in ("x", "d", "d", "b"):  # JupyterLab's own keys: cut, delete, insert a cell
@@ -150,6 +154,9 @@ STILLS = """async ([source, data, steps]) => {
         const board = film.board(step), row = film.row('n1', step);
         return {
             status: film.status(step), said: film.told(step), time: (film.atUs(step) / 1e6).toFixed(3) + ' s',
+            note: film.note('n1', step),
+            dark: film.tiers.filter((tier) => !film.holds(row, tier[2])).map((tier) => tier[0]),
+            risks: ['process kill', 'power loss', 'disk loss'].map((crash) => film.atRisk(row, crash)),
             lanes: film.tiers.map(([words, letter, mark]) => [words, letter, film.amount(row, mark)]),
             messages: film.messages(step).map(({ last, ...message }) => message),
             names: board.shown.map((write) => write[0]),
@@ -166,6 +173,8 @@ def still_of(film, step):
     board = still["board"]
     return {
         **{name: still[name] for name in ("status", "said", "time", "messages")},
+        **{name: still["nodes"]["n1"][name] for name in ("note", "dark")},
+        "risks": [timeline.at_risk(model.node_row(film, "n1", step), crash) for crash in timeline.CRASHES],
         "lanes": [list(lane) for lane in still["nodes"]["n1"]["lanes"]],
         "names": board["names"],
         "rows": [[words, cells] for words, _, cells in board["rows"]],
@@ -176,10 +185,12 @@ def still_of(film, step):
 @pytest.mark.parametrize("options", [{"appendonly": True}, {"save": "1 10"}], ids=["log", "snapshots"])
 def test_the_browser_computes_the_stills_that_python_computes(browser, options):
     run = dr.Redis(**options).start(seed=7)
+    run.slow_disk("n1", 60)
     run.write(120)
     run.crash("n1", "power loss", at_ms=1090)
     run.restart("n1")
-    run.play()
+    run.crash("n1", "process kill")
+    run.forward(20)
     film = Film(run.playback)
     steps = list(range(0, run.steps + 1, 3))
     page = browser.new_page()

@@ -7,8 +7,8 @@ import json
 import pytest
 
 import durable_redis as dr
-from durable_redis.console import model, shipment
-from durable_redis.console.film import OFF, UP, Film
+from durable_redis.console import model, shipment, timeline
+from durable_redis.console.film import FSYNCING, OFF, UP, Film
 
 SETTINGS = {
     "everysec": {"appendonly": True},
@@ -43,7 +43,7 @@ def test_the_numbers_of_a_node_are_the_labs(run):
         for name in ("written", "platter", "snapshot", "durable_snapshot"):
             assert row[name] == getattr(frame.marks, name)
         assert row["acknowledged"] == frame.acknowledged
-        assert {crash: row[crash] for crash in model.CRASHES} == frame.at_risk
+        assert {crash: row[crash] for crash in timeline.CRASHES} == frame.at_risk
 
 
 def test_the_messages_are_those_in_flight(run):
@@ -77,8 +77,8 @@ def test_the_fence_encloses_exactly_the_writes_at_risk(run):
 
 def test_with_always_no_step_shows_a_write_at_risk_from_a_power_loss():
     film = Film(crashed(appendonly=True, appendfsync="always").playback)
-    assert max(model.timeline(film)["risk"]["power loss"]) == 0
-    assert max(model.timeline(Film(crashed(appendonly=True).playback))["risk"]["power loss"]) > 50
+    assert max(timeline.timeline(film)["risk"]["power loss"]) == 0
+    assert max(timeline.timeline(Film(crashed(appendonly=True).playback))["risk"]["power loss"]) > 50
 
 
 def test_the_status_is_one_sentence_up_and_down():
@@ -107,7 +107,7 @@ def test_a_film_that_grew_is_the_film_of_the_whole():
     run.restart("n1")
     film.read()
     whole = Film(run.playback)
-    assert model.timeline(film) == model.timeline(whole)
+    assert timeline.timeline(film) == timeline.timeline(whole)
     assert [model.still(film, step) for step in range(run.steps)] == [
         model.still(whole, step) for step in range(run.steps)
     ]
@@ -157,3 +157,106 @@ def test_a_long_branch_is_shipped_thinned_out_and_whole_where_one_stands():
     assert set(shipped["beats"]) <= set(shipped["shown"])
     assert shipped["shown"][0] == 0
     assert shipped["shown"][-1] == run.steps
+
+
+@pytest.mark.parametrize("kind", ["process kill", "power loss", "disk loss"])
+def test_a_machine_without_power_has_no_page_cache(kind):
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.crash("n1", kind, tail="lost", at_ms=1090)
+    film = Film(run.playback)
+    still = model.still(film, run.steps)
+    lanes = {words: count for words, _, count in still["nodes"]["n1"]["lanes"]}
+    marks = run.frame().machines["n1"].marks
+    powered = kind == "process kill"
+    assert lanes == {
+        "RAM": 0,
+        "AOF buffer": 0,
+        "page cache": marks.written if powered else 0,
+        "platter": marks.platter,
+    }
+    assert (marks.platter > 0) == (kind != "disk loss")
+    assert still["nodes"]["n1"]["dark"] == ([] if powered else ["RAM", "AOF buffer", "page cache"])
+    cells = {words: cells for words, _, cells in still["board"]["rows"]}
+    assert ("in" in cells["page cache of n1"]) == powered
+
+
+def test_what_was_promised_does_not_shrink_when_it_is_lost():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.crash("n1", "power loss", at_ms=1090)
+    run.restart("n1")
+    film, receipt = Film(run.playback), run.receipt()
+    told = [model.promised(film, step) for step in range(run.steps + 1)]
+    assert told == sorted(told)
+    assert told[-1] == receipt.acknowledged
+    present = receipt.acknowledged - receipt.lost
+    assert receipt.lost > 0
+    assert model.status(film, run.steps) == (
+        f"n1 primary, up · {told[-1]} acknowledged · {present} present · 0 at risk from a power loss"
+    )
+
+
+def test_an_fsync_in_progress_is_noted_and_is_a_bar_if_it_is_long():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.slow_disk("n1", 2500)
+    run.play(2500)
+    film = Film(run.playback)
+    (span,) = film.fsyncs
+    assert film.at_us[span.begin] == 1_000_000
+    notes = {step: model.still(film, step)["nodes"]["n1"]["note"] for step in (span.begin - 1, span.begin, run.steps)}
+    assert [FSYNCING in note for note in notes.values()] == [False, True, True]
+    ((begin, end),) = timeline.timeline(film)["fsyncs"]
+    assert (begin, end) == (720 * 1000 // 2500, 720)
+    run.play(4000)
+    film.read()
+    assert (span.whole, film.at_us[span.end] // 1000) == (True, 3501)
+    assert FSYNCING not in model.still(film, span.end)["nodes"]["n1"]["note"]
+
+
+def test_a_power_loss_cuts_an_fsync_off_and_a_process_kill_does_not():
+    for kind, whole in (("power loss", False), ("process kill", True)):
+        run = dr.Redis(appendonly=True).start(seed=7)
+        run.write(200)
+        run.slow_disk("n1", 500)
+        run.crash("n1", kind, at_ms=1250)
+        run.play(2000)
+        (span,) = Film(run.playback).fsyncs
+        assert span.whole is whole
+        assert span.end
+
+
+@pytest.mark.parametrize(
+    ("kind", "impossible"), [("process kill", ["process kill"]), ("power loss", ["process kill", "power loss"])]
+)
+def test_a_crash_that_cannot_happen_has_no_risk(kind, impossible):
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(200)
+    run.crash("n1", kind, tail="lost", at_ms=1090)
+    run.play(1600)
+    film = Film(run.playback)
+    row, marks = model.node_row(film, "n1", run.steps), run.frame().machines["n1"].marks
+    risks = {crash: timeline.at_risk(row, crash) for crash in timeline.CRASHES}
+    assert [crash for crash, lost in risks.items() if lost is None] == impossible
+    assert risks["disk loss"] == marks.written
+    if kind == "process kill":
+        assert risks["power loss"] == marks.written - marks.platter
+    line = timeline.timeline(film)
+    for crash in timeline.CRASHES:
+        begin = 1_090_000 * 720 // line["horizon_us"]
+        end = line["end_us"] * 720 // line["horizon_us"]
+        assert line["down"][crash] == ([(begin, end)] if crash in impossible else [])
+
+
+def test_writes_that_are_no_neighbours_are_not_told_as_a_range():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(250)
+    for at_ms in (1090, 2390):
+        run.crash("n1", "power loss", tail="lost", at_ms=at_ms)
+        run.restart("n1")
+    film = Film(run.playback)
+    gone = next(group.text for group in model.board(film, run.steps)["groups"] if group.tone == "gone")
+    runs = [told.split(" to ") for told in gone.partition(" (")[0].split(", ")]
+    assert len(runs) == 2
+    assert sum(int(last[1:]) - int(first[1:]) + 1 for first, last in runs) == run.receipt().lost

@@ -19,13 +19,30 @@ def test_the_life_of_one_write_with_everysec():
     run = dr.Redis(appendonly=True).start(seed=7)
     run.write(1)
     run.play(1100)
-    assert sentences(run)[1:] == [
+    told = sentences(run)
+    assert told[told.index("the client begins: 1 write, one every 10 ms") :] == [
         "the client begins: 1 write, one every 10 ms",
         "n1 executes w1: in RAM and AOF buffer",
         "n1 writes w1 to its page cache",
         "n1 says OK to w1",
+        "an fsync of n1 begins: it covers w1",
         "n1's fsync ends: w1 is on the platter",
     ]
+
+
+def test_only_a_background_or_a_long_fsync_begins_with_a_beat():
+    begins = {}
+    for extra_ms in (0, 500):
+        run = dr.Redis(appendonly=True, appendfsync="always").start(seed=7)
+        if extra_ms:
+            run.slow_disk("n1", extra_ms)
+        run.write(3)
+        run.play()
+        beats = sentences(run)
+        begins[extra_ms] = [text for text in beats if "fsync of n1 begins" in text]
+        assert any("fsync of n1 begins" in text for text in sentences(run, beats_only=False))
+    assert begins[0] == []
+    assert begins[500][0] == "an fsync of n1 begins: it covers w1"
 
 
 def test_with_always_the_fsync_comes_before_the_promise():

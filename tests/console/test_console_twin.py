@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import durable_redis as dr
+from durable_redis.console import model
+from durable_redis.console.film import Film
 
 FORBIDDEN = {"style", "script", "defs", "foreignObject", "image", "a", "use", "animate"}
 PRESENTATION = {
@@ -73,16 +75,18 @@ def test_the_text_stands_by_itself(run):
     text = repr(run.picture())
     assert text.startswith("In words: ")
     assert f"step {run.steps:,} of {run.steps:,}" in text
-    assert f"{run.frame().machines['n1'].acknowledged:,} acknowledged" in text
+    assert f"{model.promised(Film(run.playback), run.steps):,} acknowledged" in text
     assert "<svg" not in text
     assert not re.search(r"0x[0-9a-f]{6}", text)
 
 
 def test_the_picture_says_in_letters_what_it_says_in_colours():
-    svg = everysec().picture(1300).svg
+    picture = everysec().picture(1300)
+    svg = picture.svg
     words = [element.text or "" for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("text")]
+    for _, letter, cells in picture.still["board"]["rows"][1:]:
+        assert words.count(letter) == cells.count("in")
     assert words.count("R") == 10
-    assert words.count("C") == 10
     assert any(word.endswith("OK was said, a power loss would erase them") for word in words)
 
 
@@ -90,6 +94,19 @@ def test_a_still_is_the_same_bytes_every_time():
     assert everysec().picture().svg == everysec().picture().svg
     bundle = recovered().picture()._repr_mimebundle_()
     assert list(bundle) == ["text/plain", "image/svg+xml"]
+
+
+def test_a_picture_shows_a_running_fsync_and_a_machine_without_power():
+    slow = dr.Redis(appendonly=True).start(seed=7)
+    slow.write(200)
+    slow.slow_disk("n1", 2500)
+    slow.play(2500)
+    assert "An fsync runs." in repr(slow.picture())
+    assert "fsync running" in slow.picture().svg
+    off = everysec().picture()
+    assert "RAM —, AOF buffer —, page cache —, platter 1" in repr(off)
+    assert off.svg.count(">—<") == 3
+    assert off.svg.count(">down<") == 2
 
 
 def test_what_was_lost_is_said_in_words():

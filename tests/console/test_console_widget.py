@@ -98,6 +98,20 @@ def test_the_kernel_follows_the_browser_without_pulling_it_back(console):
     assert console.scene.stand == {"step": 78, "turn": stand["turn"] + 1}
 
 
+def test_the_button_proposes_what_the_menu_has_first(console):
+    assert console.controls.verb.value == console.scene.menus["0"][0][0] == "power loss"
+    assert [entry[0] for entry in console.scene.menus["2"]][:3] == ["restart", "power loss", "lose the disk"]
+
+
+def test_the_receipt_tells_neighbours_of_one_fate_together(console):
+    clicked(console, "crash", "n1", "power loss", step=console.run.step)
+    clicked(console, "restart", "n1", step=console.run.step)
+    fates = console.run.receipt().lost_in_words()
+    told = [block[1] for block in panel(console, "Receipt") if block[0] == "text"]
+    assert told == [f"{who}: {why}" for who, why in fates]
+    assert len(told) < console.run.receipt().lost
+
+
 def test_undo_steps_back_to_before_the_act(console):
     before = console.run.step
     console.controls.go.click()
@@ -187,4 +201,5 @@ def test_the_display_holds_the_widget_its_picture_and_its_words(console):
     bundle = console._repr_mimebundle_()
     assert set(bundle) == {"application/vnd.jupyter.widget-view+json", "text/plain", "image/svg+xml"}
     assert bundle["text/plain"].startswith("In words: 1.250 s")
-    assert repr(console) == ("Console(a run of Redis(appendonly=True), seed 7: 1.250 s, step 1,415 of 1,415 on main)")
+    steps = f"step {console.run.steps:,} of {console.run.steps:,}"
+    assert repr(console) == f"Console(a run of Redis(appendonly=True), seed 7: 1.250 s, {steps} on main)"

@@ -194,7 +194,7 @@ TWICE = Exercise(
         ),
         Wrong(
             ("SET", "visitor:ann", 1, "EX", 60),
-            "The value is the same after the second sending, but its minute begins anew.",
+            "The value is the same after the second sending, but its time to live begins anew.",
             when=begins_with("SET", "SETEX", "PSETEX"),
         ),
         Wrong(
@@ -264,7 +264,7 @@ KEPT_UNSAID = Exercise(
         ),
         Wrong(
             88,
-            "Too late: the OK is on the wire, and will arrive although its sender is dead.",
+            "Too late: by step {given} the OK was sent, and it arrives although its sender is dead.",
             when=at_moment("answered"),
         ),
     ),

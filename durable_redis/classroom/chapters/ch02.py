@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import chain
 from random import Random
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ WINDOW = Exercise(
         ),
         typical(
             lambda seconds, takes, rate: seconds * rate,
-            "A save point says when a save is begun. Nothing of what came since the last fork is safe before it has ended.",
+            "A save point says when a save begins. Nothing that came since the last fork is safe until it has ended.",
         ),
         typical(
             lambda seconds, takes, rate: (seconds + 2 * takes) * rate,
@@ -87,9 +88,17 @@ WINDOW = Exercise(
 
 # -- 8.2: the four steps -----------------------------------------------------------------------------------------------
 
+
+def fsync_all(disk: Disk) -> None:
+    for name in disk.files:
+        begun = disk.fsync_begins(name)
+        assert isinstance(begun, tuple)
+        disk.fsync_ends(*begun, name)
+
+
 STEPS: dict[str, Callable[[Disk], object]] = {
     "write": lambda disk: disk.write("temp", b"new"),
-    "fsync": lambda disk: [disk.fsync_ends(*disk.fsync_begins(name), name) for name in disk.files],
+    "fsync": fsync_all,
     "rename": lambda disk: disk.rename("temp", "dump.rdb"),
     "sync directory": lambda disk: disk.sync_names(),
 }
@@ -113,10 +122,14 @@ class Order:
 
 
 class Found(NamedTuple):
-    """What a restart may find under the snapshot's name: after any of the steps, and after the last."""
+    """What a restart may find under the snapshot's name, spelled: after any of the steps, and after the last."""
 
-    anywhere: tuple[str, ...]
-    after_success: tuple[str, ...]
+    anywhere: str
+    after_success: str
+
+
+def spelled(contents: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(set(contents))))
 
 
 def found_after(done: tuple[str, ...], kept: int) -> str:
@@ -126,20 +139,20 @@ def found_after(done: tuple[str, ...], kept: int) -> str:
     for step in ("fsync", "sync directory", *done):
         STEPS[step](disk)
     disk.power_loss(kept)
-    return disk.read("dump.rdb").decode()
+    return (disk.read("dump.rdb") or b"").decode()
 
 
 def found(order: tuple[str, ...]) -> Found:
     """The power lost after each step, with every possible tail."""
     tails = range(len(b"new") + 2)
-    after = [sorted({found_after(order[:done], kept) for kept in tails}) for done in range(len(order) + 1)]
-    return Found(tuple(sorted({content for contents in after for content in contents})), tuple(after[-1]))
+    after = [[found_after(order[:done], kept) for kept in tails] for done in range(len(order) + 1)]
+    return Found(spelled(chain(*after)), spelled(after[-1]))
 
 
 def whole() -> Found:
     """What is wished for: the old contents or the new ones, as they are before and after an undisturbed save."""
     old, new = found_after((), 0), found_after(tuple(SHUFFLED), 0)
-    return Found(tuple(sorted((old, new))), (new,))
+    return Found(spelled([old, new]), spelled([new]))
 
 
 def before(one: str, other: str) -> Callable[[Any, Any], bool]:

@@ -186,8 +186,9 @@ QUESTIONS = (
         {
             "never: that is what the policy means": "It means one fsync *begun* a second. How long one takes, and "
             "what is postponed meanwhile, is up to the disk.",
-            "when an fsync takes long, or is suspended": "The window is the longer of one second "
-            "and the fsync time, plus the fsync time; with `no-appendfsync-on-rewrite` it is as long as the kernel takes. And a lost disk takes everything.",
+            "when an fsync takes long, or is suspended": "The window is the longer of one second and the fsync "
+            "time, plus the fsync time; with `no-appendfsync-on-rewrite` it is as long as the kernel takes. And a lost "
+            "disk takes everything.",
             "when there are many clients": "More clients lose more writes, in the same window of time.",
         },
         "when an fsync takes long, or is suspended",

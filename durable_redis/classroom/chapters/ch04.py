@@ -41,8 +41,8 @@ def rewritten_at(after_last: int, percentage: int, min_size: int) -> int:
     run.command("SET", "value", "x" * after_last * KILOBYTE)
     run.command("BGREWRITEAOF")
     run.play(until_ms=run.now_ms + TURN_MS)
-    before, size = persistence(run)["aof_rewrites"], 0
-    while (info := persistence(run))["aof_rewrites"] == before:
+    rewrites, size = persistence(run)["aof_rewrites"], 0
+    while (info := persistence(run))["aof_rewrites"] == rewrites:
         size = int(info["aof_current_size"])
         run.command("SET", "value", "x" * (KILOBYTE // 4))
         run.play(until_ms=run.now_ms + TURN_MS)
@@ -110,7 +110,7 @@ def grown(settings: Mapping[str, Any]) -> Grown:
     info = persistence(run)
     if info["aof_enabled"] == "0":
         return Grown(-1, 0, 0)
-    percentage = settings.get("auto_aof_rewrite_percentage", 100)
+    percentage = run.deployment.config.auto_aof_rewrite_percentage
     return Grown(percentage, int(info["aof_rewrites"]), int(info["aof_current_size"]))
 
 
@@ -128,7 +128,7 @@ GROWS_FOR_EVER = Exercise(
     accept=lambda outcome, truth: outcome.rewrites > 0 and outcome.size < truth / 2,
     stub=STUB,
     solution=STUB | {"auto_aof_rewrite_percentage": 100},
-    right="{outcome.rewrites} rewrites; after 400 visitors the log has {outcome.size} bytes, instead of {truth}.",
+    right="After 400 visitors the log has {outcome.size} bytes, instead of {truth}.",
     wrong=(
         Wrong(
             {"appendonly": False},
@@ -154,8 +154,7 @@ GROWS_FOR_EVER = Exercise(
             when=lambda given, outcome: not outcome.rewrites,
         ),
     ),
-    otherwise="It was rewritten ({outcome.rewrites} times), and has {outcome.size} bytes all the same. Let it be "
-    "rewritten earlier.",
+    otherwise="It was rewritten, and has {outcome.size} bytes all the same. Let it be rewritten earlier.",
 )
 
 # -- 8.3: switching the log on -----------------------------------------------------------------------------------------

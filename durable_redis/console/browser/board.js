@@ -71,6 +71,7 @@ class Tabs {
       tab.setAttribute("aria-selected", tab.dataset.tab === chosen);
       tab.tabIndex = tab.dataset.tab === chosen ? 0 : -1;
     }
+    this.root.dataset.tab = chosen;
     this.panel.setAttribute("aria-label", chosen);
     const panel = this.model.get("panels").find(({ name }) => name === chosen);
     this.panel.replaceChildren(...(panel ? panel.blocks.map(drawBlock) : this.story(film, step)));

@@ -3,8 +3,9 @@
  * The law of this file: no drawing.  The same stills are computed in model.py, and a test compares the two.
  */
 
-const UP = 0, STARTING = 1; // states of a node
-const NEWEST = 10, STORY = 7; // writes on the board, lines of the story
+const UP = 0, STARTING = 1, KILLED = 2, OFF = 3; // states of a node
+const NEEDS_POWER = new Set(["executed", "buffer", "written", "snapshot"]); // marks of places without anything when OFF
+const NEWEST = 10, STORY = 7, MOST_RUNS = 3; // writes on the board, lines of the story, runs of writes in a sentence
 
 /** How many of an ascending list are <= value. */
 function passed(list, value, key = (item) => item) {
@@ -36,8 +37,27 @@ class Film {
     const values = rows[Math.max(0, passed(steps, step) - 1)];
     return Object.fromEntries(this.columns.map((column, place) => [column, values[place]]));
   }
-  amount(row, mark) { return mark === "buffer" ? Math.max(0, row.executed - row.written) : row[mark]; }
+  /** Whether there is such a place now: memory needs power. */
+  holds(row, mark) { return row.state !== OFF || !NEEDS_POWER.has(mark); }
+  amount(row, mark) {
+    if (!this.holds(row, mark)) return 0;
+    return mark === "buffer" ? Math.max(0, row.executed - row.written) : row[mark];
+  }
   surviving(row) { return this.appendonly ? row.written : row.snapshot; }
+  fsyncing(name, step) {
+    return this.fsyncs.some(([machine, begin, end]) => machine === name && begin <= step && (!end || step < end));
+  }
+  /** What a node says of itself, in a few words. */
+  note(name, step) {
+    const row = this.row(name, step), since = row.since_us;
+    const note = row.state < KILLED || !since ? this.texts[row.note] : `down ${((this.atUs(step) - since) / 1e6).toFixed(2)} s`;
+    return this.fsyncing(name, step) ? `${note} · fsync running` : note;
+  }
+  /** How many acknowledged writes a crash would erase now; null: there is nothing to kill, or no power to lose. */
+  atRisk(row, crash) {
+    if ((row.state >= KILLED && crash === "process kill") || (row.state === OFF && crash === "power loss")) return null;
+    return row.state === UP ? row[crash] : row[crash] - row["process kill"];
+  }
   client(name, step) {
     const column = this.clients[name];
     return column ? this.texts[column.rows[Math.max(0, passed(column.steps, step) - 1)][0]] : "";
@@ -52,16 +72,19 @@ class Film {
     return (lost > 0 && lost <= step) || (row.state !== UP && place >= this.surviving(row));
   }
   status(step) {
-    const name = this.names[0], row = this.row(name, step), told = row.acknowledged;
+    const name = this.names[0], row = this.row(name, step), told = this.promised(step);
     if (row.state !== UP) {
-      const gone = row["process kill"], since = row.since_us ? ` since ${clock(row.since_us)}` : "";
+      const present = row.acknowledged - row["process kill"], since = row.since_us ? ` since ${clock(row.since_us)}` : "";
       return `${name} ${this.texts[row.note]}${since} · ${grouped(told)} acknowledged · ` +
-        `${grouped(told - gone)} on its disk · ${grouped(gone)} gone`;
+        `${grouped(present)} on its disk · ${grouped(told - present)} gone`;
     }
-    const risk = row["power loss"];
+    const risk = row["power loss"], present = row.acknowledged;
+    const kept = present < told ? `${grouped(present)} present` : `${grouped(told - risk)} durable`;
     return `${name} ${this.texts[row.role]}, ${this.texts[row.note]} · ${grouped(told)} acknowledged · ` +
-      `${grouped(told - risk)} durable · ${grouped(risk)} at risk from a power loss`;
+      `${kept} · ${grouped(risk)} at risk from a power loss`;
   }
+  /** For how many writes OK was said; a promise stays a promise. */
+  promised(step) { return this.writes.reduce((count, write) => count + (write[3] > 0 && write[3] <= step), 0); }
   board(step) {
     const name = this.names[0], row = this.row(name, step);
     const end = passed(this.writes, step, (write) => write[2]);
@@ -71,6 +94,7 @@ class Film {
     for (const [words, letter, mark] of this.tiers) {
       rows.push([`${words} of ${name}`, letter, letter, shown.map((write) => {
         if (this.lost(write, row, step)) return "gone";
+        if (!this.holds(row, mark)) return "out";
         if (mark === "buffer") return row.written <= write[1] && write[1] < row.executed ? "in" : "out";
         return write[1] < row[mark] ? "in" : "out";
       })]);
@@ -88,7 +112,7 @@ class Film {
       else if (write[1] >= safe) risky.push(place);
     }
     const group = (places, fate, tone) => {
-      const names = ranged(places.map((place) => this.writes[place][0]));
+      const names = this.named(places);
       const count = places.length > NEWEST ? ` (${grouped(places.length)} writes)` : "";
       const columns = places.filter((place) => place >= first).map((place) => place - first);
       return { columns, tone, text: `${names}${count}: ${fate}` };
@@ -103,6 +127,15 @@ class Film {
       groups.push({ columns: [], tone: "safe", text: "every OK so far would survive a power loss" });
     }
     return groups;
+  }
+  /** Neighbours together; of many runs of neighbours only the first write and the last. */
+  named(places) {
+    const runs = [];
+    places.forEach((place, rank) => {
+      if (!rank || places[rank - 1] + 1 !== place) runs.push([]);
+      runs[runs.length - 1].push(this.writes[place][0]);
+    });
+    return runs.length <= MOST_RUNS ? runs.map(ranged).join(", ") : `${runs[0][0]} … ${runs[runs.length - 1].slice(-1)[0]}`;
   }
   nextBeat(step) { return this.beats[passed(this.beats, step)]; }
   lastBeat(step) { return this.beats[passed(this.beats, step - 1) - 1] ?? 0; }

@@ -100,14 +100,13 @@ class Stage {
     part.state = row.state;
     part.group.dataset.state = row.state;
     const down = row.state > STARTING;
-    const role = film.texts[down ? row.note : row.role], note = !down ? film.texts[row.note]
-      : row.since_us ? `down ${((film.atUs(step) - row.since_us) / 1e6).toFixed(2)} s` : "";
+    const role = film.texts[down ? row.note : row.role], note = film.note(name, step);
     part.role.textContent = `${SHAPES[row.state]} ${role}`;
     part.note.textContent = note;
     const told = film.tiers.map(([words, , mark], lane) => {
       const amount = film.amount(row, mark), { bar, count } = part.lanes[lane];
       bar.setAttribute("width", Math.round((part.width * amount) / full));
-      count.textContent = amount ? grouped(amount) : "empty";
+      count.textContent = amount ? grouped(amount) : film.holds(row, mark) ? "empty" : "—";
       count.setAttribute("class", amount ? "" : "soft");
       return `${words} ${amount}`;
     });

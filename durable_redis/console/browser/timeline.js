@@ -6,6 +6,7 @@
 
 const CRASHES = ["process kill", "power loss", "disk loss"];
 const TRACK = { x: 92, width: 720, top: 26, height: 32, risk: 68, pitch: 20, strip: 15 };
+const HATCH = 5; // pixels between two lines of a strip where a crash cannot happen
 const KINDS = { ok: "OK was said", fsync: "fsync", snapshot: "snapshot", rewrite: "log rewritten", crash: "crash",
   restart: "restart", error: "disk error" };
 const GLYPHS = { // what stands on the track, by kind: [path around (0, 0), class]
@@ -19,6 +20,14 @@ const GLYPHS = { // what stands on the track, by kind: [path around (0, 0), clas
 };
 
 const glyph = (kind, x, y) => make("path", { d: GLYPHS[kind][0], class: GLYPHS[kind][1], transform: `translate(${x} ${y})` });
+
+/** A long fsync: from its begin to its end, where its flag is. */
+const bar = ([from, to]) => make("path", { class: "dr-P dr-fsync", d: `M${TRACK.x + from},${TRACK.top + 1}h2v3H${TRACK.x + to}v4H${TRACK.x + from + 2}v3h-2z` });
+/** A stretch of a strip in which the crash cannot happen. */
+function hatched(x, y, width) {
+  const lines = Array.from({ length: Math.ceil(width / HATCH) }, (_, line) => `M${x + line * HATCH},${y}v${TRACK.strip}`);
+  return make("g", { class: "dr-down" }, make("rect", { x, y, width, height: TRACK.strip }), make("path", { d: lines.join("") }));
+}
 
 /** What the marks mean, for those that there are. */
 function legend(always, marks) {
@@ -41,7 +50,7 @@ class Timeline {
 
   build(film) {
     this.film = film;
-    const { horizon_us, end_us, ticks, marks, risk } = film.timeline;
+    const { horizon_us, end_us, ticks, marks, fsyncs, risk, down } = film.timeline;
     this.x = (us) => TRACK.x + (TRACK.width * us) / horizon_us;
     const path = ticks.map((us) => `M${this.x(us).toFixed(1)},${TRACK.top + 22}v9`).join("");
     this.values = CRASHES.map((crash, rank) => text(912, TRACK.risk + rank * TRACK.pitch + 12, "", { class: "dr-value" }));
@@ -55,9 +64,9 @@ class Timeline {
       make("rect", { class: "dr-track", x: TRACK.x, y: TRACK.top, width: Math.max(1, this.x(end_us) - TRACK.x), height: TRACK.height, rx: 4 }),
       text(0, TRACK.top + 20, "what happened", { class: "soft" }));
     if (end_us < horizon_us) svg.append(...this.future(end_us));
-    svg.append(make("path", { class: "dr-ticks", d: path }), ...marks.map(([kind, x]) => glyph(kind, TRACK.x + x, TRACK.top + 12)),
-      ...legend(ticks.length ? ["ok"] : [], marks));
-    CRASHES.forEach((crash, rank) => svg.append(...this.strip(crash, risk[crash], rank)));
+    svg.append(make("path", { class: "dr-ticks", d: path }), ...fsyncs.map(bar), ...marks.map(([kind, x]) => glyph(kind, TRACK.x + x, TRACK.top + 12)),
+      ...legend([...(ticks.length ? ["ok"] : []), ...(fsyncs.length ? ["fsync"] : [])], marks));
+    CRASHES.forEach((crash, rank) => svg.append(...this.strip(crash, risk[crash], down[crash], rank)));
     svg.append(...this.values, ...this.axis(horizon_us), this.slider);
     const focused = this.root.contains(document.activeElement);
     this.root.replaceChildren(svg);
@@ -70,7 +79,7 @@ class Timeline {
       ...(width > 170 ? [text(x + width / 2, TRACK.top + 20, "not played yet: click to play on", { class: "soft", "text-anchor": "middle" })] : [])];
   }
   /** A skyline whose height says how many acknowledged writes a crash would erase. */
-  strip(crash, values, rank) {
+  strip(crash, values, down, rank) {
     const top = TRACK.risk + rank * TRACK.pitch, bottom = top + TRACK.strip, most = Math.max(...values);
     const width = Math.max(1, this.x(this.film.timeline.end_us) - TRACK.x), wide = width / values.length;
     const path = values.map((value, place) => {
@@ -80,6 +89,7 @@ class Timeline {
     return [text(0, top + 12, crash, { class: "soft" }),
       make("rect", { class: "dr-track", x: TRACK.x, y: top, width, height: TRACK.strip, rx: 2 }),
       make("path", { class: "dr-risk", d: `M${TRACK.x},${bottom}${path.join("")}H${TRACK.x + width}V${bottom}z` }),
+      ...down.map(([from, to]) => hatched(TRACK.x + from, top, to - from)),
       text(866, top + 12, grouped(most), { class: "soft", "text-anchor": "end" })];
   }
   axis(horizon_us) {
@@ -95,8 +105,9 @@ class Timeline {
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
     CRASHES.forEach((crash, rank) => {
-      this.values[rank].textContent = grouped(row[crash]);
-      this.values[rank].setAttribute("class", `dr-value${row[crash] ? " some" : ""}`);
+      const lost = film.atRisk(row, crash);
+      this.values[rank].textContent = lost === null ? "down" : grouped(lost);
+      this.values[rank].setAttribute("class", `dr-value${lost === null ? " down" : lost ? " some" : ""}`);
     });
     this.slider.setAttribute("aria-valuemax", film.steps);
     this.slider.setAttribute("aria-valuenow", step);

@@ -1,0 +1,44 @@
+"""Pens for still pictures: a text, a box, a group, as SVG with presentation attributes only.
+
+The law of this file: an attribute that says what the picture says anyway is left out, so that a picture stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.sax.saxutils import escape
+
+INK, SOFT, PAPER = "#1f2933", "#616e7c", "#ffffff"
+
+
+def moved(y: int, parts: Iterator[str]) -> str:
+    return f'<g transform="translate(0 {y})">{"".join(parts)}</g>'
+
+
+def text(
+    x: float, y: float, words: str, fill: str = INK, size: float = 12, weight: int = 400, anchor: str = "start"
+) -> str:
+    options = "" if fill == INK else f' fill="{fill}"'
+    options += "" if size == 12 else f' font-size="{size:g}"'
+    options += "" if weight == 400 else f' font-weight="{weight}"'
+    options += "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text x="{x:g}" y="{y:g}"{options}>{escape(words)}</text>'
+
+
+def rect(
+    x: float, y: float, width: float, height: float, radius: int, fill: str, stroke: str = "", thick: float = 1.2
+) -> str:
+    border = f' stroke="{stroke}" stroke-width="{thick:g}"' if stroke else ""
+    return (
+        f'<rect x="{x:g}" y="{y:g}" width="{max(0, round(width, 1)):g}" height="{height:g}" rx="{radius}" '
+        f'fill="{fill}"{border}/>'
+    )
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """Two lines at most; what is longer ends in an ellipsis."""
+    if len(words) <= width:
+        return [words]
+    cut = words.rfind(" ", 0, width + 1)
+    rest = words[cut + 1 :]
+    return [words[:cut], rest if len(rest) <= width else rest[: width - 1].rstrip() + "…"]
