@@ -77,11 +77,11 @@ class Rewrite:
         self.scheduled = False
         self.started_us = now
         if aof.state is State.ON:
-            # 1. The log so far is complete ...
+            # 1. The log so far is complete, and durable ...
             if not (yield from aof.flush(now, force=True)):
                 return
-            # 2. ... and goes on in a new file.
             aof.fsync_error = yield Fsync(aof.incr_path)
+            # 2. ... and goes on in a new file.
             if aof.error or (yield from self._open_next_incr()):
                 self._failed()
                 return
