@@ -20,6 +20,7 @@ The code is meant to be read, in this order, one sitting a line:
     formats.rdb          the snapshot as bytes
     lab                  deployments, clients, runs, receipts, sweeps
     console              the widget
+    classroom            predictions, checks, exit questions
 """
 
 from durable_redis.console import Console

@@ -1,8 +1,8 @@
 """The command line: `python -m durable_redis COMMAND`, or `durable-redis COMMAND`.
 
 Every command exits with 0 when all is well, 1 when it looked and the answer is bad (a damaged file, a run that came out
-differently, a lost acknowledged write that was asked about), and 2 when it was used wrongly.  What takes longer than a
-second shows a progress bar on stderr; `--json` is there wherever a program may want to read the answer.
+differently), and 2 when it was used wrongly.  To find losses is what a sweep is for: that is 0.  What takes longer than
+a second shows a progress bar on stderr; `--json` is there wherever a program may want to read the answer.
 """
 
 from __future__ import annotations

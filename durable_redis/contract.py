@@ -79,7 +79,8 @@ Event: TypeAlias = Opened | Received | Closed | TimerFired | ChildEnded
 
 @dataclass(slots=True)
 class Connect:
-    """Ask for a connection to the node called `peer`.  Result: the connection's name; `Opened` or `Closed` follows."""
+    """Ask for a connection to the node called `peer`.  Result: the connection's name; `Opened` or `Closed` follows, or
+    nothing at all if the peer's machine has no power: patience is the node's own affair."""
 
     peer: str
 
@@ -94,7 +95,7 @@ class Send:
 
 @dataclass(slots=True)
 class Close:
-    """Close a connection; what was sent before still travels."""
+    """Close a connection; what was sent before still travels.  Whoever closes is told nothing more of it."""
 
     connection: str
 
@@ -144,7 +145,8 @@ class Truncate:
 
 @dataclass(slots=True)
 class Rename:
-    """Give a file another name, atomically replacing what had it.  Durable only after `SyncDirectory`."""
+    """Give a file another name, atomically replacing what had it.  Durable only after `SyncDirectory`.  Result: None or
+    `DiskError`."""
 
     old: str
     new: str
@@ -152,7 +154,7 @@ class Rename:
 
 @dataclass(slots=True)
 class Remove:
-    """Remove a file's name.  Durable only after `SyncDirectory`."""
+    """Remove a file's name.  Durable only after `SyncDirectory`.  Result: None or `DiskError`."""
 
     path: str
 
@@ -177,7 +179,7 @@ class Kill:
 
 @dataclass(slots=True)
 class Exit:
-    """End this process.  The page cache survives it, as after any end of a process.  Nothing after it runs."""
+    """End this process, also when a child yields it.  The page cache survives it, as after any end of a process."""
 
     code: int
     reason: str

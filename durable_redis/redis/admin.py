@@ -17,13 +17,10 @@ from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
 from durable_redis.formats.resp_commands import strict_integer
 from durable_redis.redis import info, shutdown
-from durable_redis.redis.config import OPTION_NAMES, ConfigError
+from durable_redis.redis.config import OPTION_NAMES, REDIS_VERSION, ConfigError
 
 if TYPE_CHECKING:
     from durable_redis.redis.server import Client, RedisServer
-
-REDIS_VERSION = "7.0.15"
-"""The version whose behaviour is modelled, and that INFO and HELLO report."""
 
 LONGEST_SLEEP_S = 3600.0
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from durable_redis.formats.resp_commands import strict_integer
 
+REDIS_VERSION = "7.0.15"
+"""The version whose behaviour is modelled, and that INFO, HELLO and the snapshots report."""
+
 SavePoint = tuple[int, int]
 """(seconds, changes): save if at least so many changes are at least so old."""
 

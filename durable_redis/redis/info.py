@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_redis.redis.config import REDIS_VERSION
 from durable_redis.redis.persistence.aof import State
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def render(server: RedisServer, sections: list[str], now_ms: int) -> str:
         "Persistence": _persistence(server, now_ms),
         "Stats": _stats(server),
         "Replication": _replication(server),
-        "Keyspace": _keyspace(server, now_ms),
+        "Keyspace": _keyspace(server),
     }
     wanted = [name for name in sections if name not in ("all", "everything", "default")]
     parts = [
@@ -36,8 +37,6 @@ def render(server: RedisServer, sections: list[str], now_ms: int) -> str:
 
 
 def _server(server: RedisServer, now_ms: int) -> Fields:
-    from durable_redis.redis.admin import REDIS_VERSION
-
     return {
         "redis_version": REDIS_VERSION,
         "redis_mode": "standalone",
@@ -95,7 +94,7 @@ def _replication(server: RedisServer) -> Fields:
     return {"role": "master", "connected_slaves": 0, "master_repl_offset": server.offset}
 
 
-def _keyspace(server: RedisServer, now_ms: int) -> Fields:
+def _keyspace(server: RedisServer) -> Fields:
     fields: Fields = {}
     for database in server.engine.keyspace.databases:
         if database.values:

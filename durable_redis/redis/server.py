@@ -43,7 +43,7 @@ from durable_redis.formats.resp import (
     encode_command,
 )
 from durable_redis.redis import admin
-from durable_redis.redis.config import Config
+from durable_redis.redis.config import REDIS_VERSION, Config
 from durable_redis.redis.persistence import aof, loading, rewrite, snapshots
 
 if TYPE_CHECKING:
@@ -252,4 +252,4 @@ class RedisServer:
 
     def rdb_facts(self) -> dict[str, bytes]:
         """The AUX fields of a snapshot."""
-        return {"redis-ver": admin.REDIS_VERSION.encode(), "repl-offset": b"%d" % self.offset}
+        return {"redis-ver": REDIS_VERSION.encode(), "repl-offset": b"%d" % self.offset}

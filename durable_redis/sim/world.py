@@ -121,12 +121,6 @@ class World:
                 watch(steps[-1].machine)
         return done
 
-    def next_us(self) -> int | None:
-        """When the next step is, or a little before: what comes too late is still in the heap.  None: there is none."""
-        if self.running is not None:
-            return self.now_us
-        return self._heap[0][0] if self._heap else None
-
     def run_until(self, at_us: int) -> None:
         """Do every step that is due by `at_us`, then let the clock show `at_us`."""
         with collector_paused():
