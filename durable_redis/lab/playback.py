@@ -10,23 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from durable_redis.contract import TimerFired
-from durable_redis.lab.client import ALARM, Client, Operation
-from durable_redis.lab.deployments import OPERATOR, Deployment
+from durable_redis.lab.client import Client, Operation
+from durable_redis.lab.deeds import Deeds
+from durable_redis.lab.deployments import Deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.ledger import READ_AT_ONCE, Ledger
 from durable_redis.lab.recording import Recording
-from durable_redis.sim import EPOCH_US, faults
-from durable_redis.sim.disk import TailKept
 from durable_redis.sim.journal import Step
 from durable_redis.sim.scenario import Action
 from durable_redis.sim.world import FOREVER_US, collector_paused
 
 LONGEST_RUN_STEPS = 2_000_000
 """A run that does not come to an end by then is refused, rather than filling the memory."""
-
-
-MOST_WRITES = 100_000
 
 
 @dataclass(slots=True)
@@ -48,18 +43,7 @@ class Playback:
         self.ledgers = {node: Ledger(self.world.machines[node], deployment.config) for node in deployment.nodes}
         self.recording = Recording(self) if record else None
         self._read_steps = 0
-        self._verbs: dict[str, Callable[..., Any]] = {
-            "write": self.write,
-            "command": self.command,
-            "crash": self.crash,
-            "restart": self.restart,
-            "slow_disk": self.slow_disk,
-            "fail_disk": self.fail_disk,
-            "heal_disk": self.heal_disk,
-            "bit_rot": self.bit_rot,
-            "hold": self.hold,
-            "release": self.release,
-        }
+        self.deeds = Deeds(self)
         for name in self.world.machines:
             self.world.start(name)
             if self.recording is not None:
@@ -104,9 +88,7 @@ class Playback:
 
     def perform(self, action: Action) -> Any:
         """Play to the moment of an action, and do it.  Raises LabError or FaultError, having done nothing."""
-        verb = self._verbs.get(action.verb)
-        if verb is None:
-            raise LabError(f"there is no action {action.verb!r}: choose one of {', '.join(self._verbs)}")
+        verb = self.deeds.of(action.verb)
         if action.at_us is not None:
             self._must_come("time", action, self.world.now_us, action.at_us)
             self.play_to(action.at_us)
@@ -125,89 +107,17 @@ class Playback:
         if at < now:
             raise LabError(f"{action} comes too late: the {what} is {now} already, put it before the others")
 
-    # -- the verbs: what a notebook, a console and a replay string can do --------------------------------------------
-
-    def write(self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}") -> None:
-        """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
-        before it sends the next."""
-        if not 1 <= count <= MOST_WRITES or every_ms < 0:
-            raise LabError(f"write({count}, every_ms={every_ms}) cannot be: write 1 to {MOST_WRITES:,}, 0 ms or more")
-        clients = [self._client(name) for name in self.deployment.clients]
-        begin_us = EPOCH_US + self.world.now_us
-        first = sum(len(client.operations) for client in clients) + 1
-        for place in range(count):
-            number = str(first + place)
-            words = [word.replace("{n}", number).encode() for word in (key, value)]
-            due_us = begin_us + round(place * every_ms * 1000)
-            clients[place % len(clients)].plan([b"SET", *words], due_us, paced=every_ms > 0)
-        for client in clients:
-            self.world.ask(client.name, ("write", count, every_ms), TimerFired(ALARM))
-
-    def command(self, *words: str | bytes | int | float) -> Operation:
-        """Send one command as an operator would.  Returns the operation, which is answered some steps later."""
-        if not words:
-            raise LabError("command() needs the words of a command, such as command('GET', 'w1')")
-        argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        client = self._client(OPERATOR)
-        if not self._reaches(client):
-            client.hang_up()
-        operation = client.plan(argv, EPOCH_US + self.world.now_us)
-        self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
-        return operation
-
-    def crash(self, node: str, kind: str, tail: TailKept = "seeded") -> faults.Crashed:
-        """Crash a node: "process kill", "power loss" or "disk loss"."""
-        crashed = self.world.act(faults.Crash(self._node(node), kind, tail))
-        assert isinstance(crashed, faults.Crashed)
-        return crashed
-
-    def restart(self, node: str, **options: Any) -> None:
-        """Start a node again; it boots from what is on its disk, some steps long.
-
-        With options: after its configuration file was edited so."""
-        machine = self.world.machines[self._node(node)]
-        if options and not machine.up:
-            config = self.ledgers[node].config.edited(**options)
-            self.read_journal()
-            self.ledgers[node].config = config
-            machine.program = self.deployment.program(config)
-        self.world.act(faults.Restart(node))
-
-    def slow_disk(self, node: str, extra_ms: float) -> None:
-        """Let every fsync take longer by so much."""
-        self.world.act(faults.SlowDisk(self._node(node), round(extra_ms * 1000)))
-
-    def fail_disk(self, node: str, operation: str = "fsync") -> None:
-        """Let every "write" or every "fsync" fail."""
-        self.world.act(faults.FailDisk(self._node(node), operation))
-
-    def heal_disk(self, node: str) -> None:
-        """Make the disk fast and free of errors again."""
-        self.world.act(faults.HealDisk(self._node(node)))
-
-    def bit_rot(self, node: str, path: str, offset: int, bit: int = 0) -> None:
-        """Turn one bit of a file over."""
-        self.world.act(faults.BitRot(self._node(node), path, offset, bit))
-
-    def hold(self, message: int) -> None:
-        """Keep a message on the wire."""
-        self.world.act(faults.Hold(message))
-
-    def release(self, message: int) -> None:
-        """Let a held message go on."""
-        self.world.act(faults.Release(message))
+    # -- looking -----------------------------------------------------------------------------------------------------
 
     def starting(self, node: str) -> bool:
         """The node's process runs, and has not recovered yet."""
-        process = self.world.machines[self._node(node)].process
+        process = self.world.machines[self.known(node)].process
         return process is not None and not process.node.view()["ready"]
-
-    # -- looking -----------------------------------------------------------------------------------------------------
 
     def ledger(self, node: str) -> Ledger:
         """The ledger of a node, up to now."""
         self.read_journal()
-        return self.ledgers[self._node(node)]
+        return self.ledgers[self.known(node)]
 
     def _step_done(self, machine: str) -> None:
         """Called by the world after every step: the ledger of this machine looks at its disk as it is then."""
@@ -239,14 +149,13 @@ class Playback:
         """No client has anything left to do."""
         return all(client.idle for client in self.clients())
 
-    # -- inside ------------------------------------------------------------------------------------------------------
-
-    def _node(self, name: str) -> str:
+    def known(self, name: str) -> str:
+        """This name, if it is that of a node.  Raises LabError."""
         if name not in self.deployment.nodes:
             raise LabError(f"there is no node {name!r} in this deployment: it has {', '.join(self.deployment.nodes)}")
         return name
 
-    def _reaches(self, client: Client) -> bool:
+    def reaches(self, client: Client) -> bool:
         """Whether a client's connection leads to the server's present life."""
         connection = self.world.network.connections.get(client.connection)
         process = self.world.machines[client.server].process
@@ -254,7 +163,8 @@ class Playback:
             return False
         return connection.incarnations.get(client.server) == process.incarnation
 
-    def _client(self, name: str) -> Client:
+    def client(self, name: str) -> Client:
+        """The client of this name.  Raises LabError."""
         process = self.world.machine(name).process
         if process is None or not isinstance(process.node, Client):
             raise LabError(f"{name!r} is not a client")

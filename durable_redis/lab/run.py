@@ -15,15 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.formats.resp import Reply
 from durable_redis.lab import latency as latencies
 from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
+from durable_redis.lab import script as scripts
 from durable_redis.lab.deployments import Deployment, parse_deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.playback import Performed, Playback
 from durable_redis.lab.recording import Frame, Recording
-from durable_redis.sim.disk import TailKept
+from durable_redis.lab.verbs import SETTLING_US, Verbs
 from durable_redis.sim.faults import Crashed, FaultError
 from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, compare
 
@@ -32,17 +32,8 @@ if TYPE_CHECKING:
     from durable_redis.lab.life import Life
     from durable_redis.lab.receipt import Receipt
 
-SETTLING_US = 60_000_000
-"""How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
-TIMED = ("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot")
-"""The verbs that take `at_ms`."""
-WAITING = ("restart", "command")
-"""The verbs that play on until something has happened."""
-PATIENCE_US = 5_000_000
-"""How long an operator waits for an answer."""
 
-
-class Run:
+class Run(Verbs):
     """One scenario with its branches.  `step` is where one stands; `branch` is the branch that one stands on."""
 
     console: Callable[..., Any]
@@ -59,7 +50,7 @@ class Run:
         self.step = 0
         self.playback.play_while(lambda: any(map(self.playback.starting, deployment.nodes)), SETTLING_US)
         self._moved()
-        self._first_step = self.step
+        self.first_step = self.step  # where the room was at rest, and ready
 
     # -- playing -----------------------------------------------------------------------------------------------------
 
@@ -124,65 +115,6 @@ class Run:
         self._moved()
 
     # -- acting ------------------------------------------------------------------------------------------------------
-
-    def write(self, count: int, every_ms: float = 10, **options: Any) -> None:
-        """Let the client write `count` values, one every `every_ms`, each after the answer to the one before."""
-        self.act("write", count, every_ms=every_ms, **options)
-
-    def command(self, *words: str | bytes | int | float) -> Reply:
-        """Send one command as an operator, and wait for the answer."""
-        operation = self.act("command", *words)
-        self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
-        self._done()
-        ended = not self.playback.world.machines[self.deployment.nodes[0]].up
-        if ended and str(words[0]).upper() == "SHUTDOWN":
-            return None  # the server's answer to this is that it hangs up
-        if operation.outcome in ("unknown", "waiting"):
-            raise LabError(f"{words[0]!r} was not answered: the server is down, or too slow")
-        reply: Reply = operation.reply
-        return reply
-
-    def crash(
-        self, node: str, kind: str = "power loss", *, tail: TailKept = "seeded", at_ms: float | None = None
-    ) -> None:
-        """Crash a node, now or at a time: "process kill", "power loss" or "disk loss".
-
-        `tail` says what a power loss leaves of each unsynced tail: "seeded", "lost", "kept", or so many bytes."""
-        options = {} if tail == "seeded" else {"tail": tail}
-        self.act("crash", node, kind, at_ms=at_ms, **options)
-
-    def restart(self, node: str, *, at_ms: float | None = None, **options: Any) -> bool:
-        """Start a node again, and play until it has recovered.  False: it refuses to start (see its `last_crash`).
-
-        With options (`appendonly=True`): after its configuration file was edited so."""
-        self.act("restart", node, at_ms=at_ms, **options)
-        self.playback.play_while(lambda: self.playback.starting(node), SETTLING_US)
-        self._done()
-        return self.playback.world.machines[node].up
-
-    def slow_disk(self, node: str, extra_ms: float, *, at_ms: float | None = None) -> None:
-        """Let every fsync of a node take longer by so much; 0 makes the disk well again."""
-        self.act("slow_disk", node, extra_ms, at_ms=at_ms)
-
-    def fail_disk(self, node: str, operation: str = "fsync", *, at_ms: float | None = None) -> None:
-        """Let every "write" or "fsync" of a node fail with EIO."""
-        self.act("fail_disk", node, operation, at_ms=at_ms)
-
-    def heal_disk(self, node: str, *, at_ms: float | None = None) -> None:
-        """Make a disk fast and free of errors again."""
-        self.act("heal_disk", node, at_ms=at_ms)
-
-    def bit_rot(self, node: str, path: str, offset: int, bit: int = 0, *, at_ms: float | None = None) -> None:
-        """Turn over one bit of a file."""
-        self.act("bit_rot", node, path, offset, bit, at_ms=at_ms)
-
-    def hold(self, message: int) -> None:
-        """Keep a message on the wire (`run.frame().in_flight` names them)."""
-        self.act("hold", message)
-
-    def release(self, message: int) -> None:
-        """Let a held message go on."""
-        self.act("release", message)
 
     def act(self, verb: str, *arguments: Any, at_ms: float | None = None, **options: Any) -> Any:
         """Do something at the step one stands on, or at a later time.  In the past this starts a branch."""
@@ -290,24 +222,7 @@ class Run:
 
     def script(self) -> str:
         """This branch as a few lines of Python."""
-        lines = [f"run = dr.{self.deployment!r}.start(seed={self.seed})"]
-        step = self._first_step
-        settled = True  # whether the script has not played further than the next action, waiting for an answer
-        for done in self.playback.performed:
-            action, call = done.action, done.action.call
-            if action.at_us is not None and action.verb in TIMED:
-                if not settled:
-                    lines.append(f"run.go({done.before})")
-                call = f"{call[:-1]}, at_ms={action.at_us / 1000})"
-            elif action.at_us is not None:
-                lines.append(f"run.play({action.at_us / 1000})")
-            elif done.before != step:
-                lines.append(f"run.go({done.before})")
-            lines.append(f"run.{call}")
-            step, settled = done.after, action.verb not in WAITING
-        if step != self.steps:
-            lines.append(f"run.go({self.steps})")
-        return "\n".join(lines)
+        return scripts.script(self)
 
     def __repr__(self) -> str:
         return (

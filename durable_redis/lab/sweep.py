@@ -161,8 +161,8 @@ def _crash_at(scenario: Scenario, seed: int, crash: str, tail: TailKept, step: i
     executed = [(write.connection, write.command) for write in ledger.writes]
     lost_before = dict(ledger.lost_in)
     if machine.up or (machine.powered and crash != "process kill"):  # or the scenario has crashed it just so
-        playback.crash(node, crash, tail=tail)
-    playback.restart(node)
+        playback.deeds.crash(node, crash, tail=tail)
+    playback.deeds.restart(node)
     playback.play_while(lambda: playback.starting(node), 60_000_000)
     if not machine.up:
         return Point(seed, step, at_us, crash, acknowledged, acknowledged, 0, 0, at_risk, is_prefix=False, starts=False)

@@ -1,0 +1,109 @@
+"""What each verb does to the room, now: the clients get something to do, or a fault is carried out.
+
+The law of this file: a deed is done at the present moment of a playback, or refused with a LabError or FaultError that
+has changed nothing.  When it is done is the playback's affair; that a person waits for what comes of it is the run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from durable_redis.contract import TimerFired
+from durable_redis.lab.client import ALARM, Operation
+from durable_redis.lab.deployments import OPERATOR
+from durable_redis.lab.errors import LabError
+from durable_redis.sim import EPOCH_US, faults
+from durable_redis.sim.disk import TailKept
+
+if TYPE_CHECKING:
+    from durable_redis.lab.playback import Playback
+
+MOST_WRITES = 100_000
+
+
+class Deeds:
+    """The verbs of one playback: every public method is one."""
+
+    def __init__(self, playback: Playback) -> None:
+        self.playback = playback
+        self.world = playback.world
+        self.deployment = playback.deployment
+
+    def of(self, verb: str) -> Callable[..., Any]:
+        """The deed of this name.  Raises LabError naming those that there are."""
+        verbs = [name for name, what in vars(Deeds).items() if callable(what) and not name.startswith("_")]
+        verbs.remove("of")
+        if verb not in verbs:
+            raise LabError(f"there is no action {verb!r}: choose one of {', '.join(verbs)}")
+        deed: Callable[..., Any] = getattr(self, verb)
+        return deed
+
+    def write(self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}") -> None:
+        """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
+        before it sends the next."""
+        if not 1 <= count <= MOST_WRITES or every_ms < 0:
+            raise LabError(f"write({count}, every_ms={every_ms}) cannot be: write 1 to {MOST_WRITES:,}, 0 ms or more")
+        clients = [self.playback.client(name) for name in self.deployment.clients]
+        begin_us = EPOCH_US + self.world.now_us
+        first = sum(len(client.operations) for client in clients) + 1
+        for place in range(count):
+            number = str(first + place)
+            words = [word.replace("{n}", number).encode() for word in (key, value)]
+            due_us = begin_us + round(place * every_ms * 1000)
+            clients[place % len(clients)].plan([b"SET", *words], due_us, paced=every_ms > 0)
+        for client in clients:
+            self.world.ask(client.name, ("write", count, every_ms), TimerFired(ALARM))
+
+    def command(self, *words: str | bytes | int | float) -> Operation:
+        """Send one command as an operator would.  Returns the operation, which is answered some steps later."""
+        if not words:
+            raise LabError("command() needs the words of a command, such as command('GET', 'w1')")
+        argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        client = self.playback.client(OPERATOR)
+        if not self.playback.reaches(client):
+            client.hang_up()
+        operation = client.plan(argv, EPOCH_US + self.world.now_us)
+        self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
+        return operation
+
+    def crash(self, node: str, kind: str, tail: TailKept = "seeded") -> faults.Crashed:
+        """Crash a node: "process kill", "power loss" or "disk loss"."""
+        crashed = self.world.act(faults.Crash(self.playback.known(node), kind, tail))
+        assert isinstance(crashed, faults.Crashed)
+        return crashed
+
+    def restart(self, node: str, **options: Any) -> None:
+        """Start a node again; it boots from what is on its disk, some steps long.
+
+        With options: after its configuration file was edited so."""
+        machine = self.world.machines[self.playback.known(node)]
+        if options and not machine.up:
+            ledger = self.playback.ledger(node)
+            config = ledger.config = ledger.config.edited(**options)
+            machine.program = self.deployment.program(config)
+        self.world.act(faults.Restart(node))
+
+    def slow_disk(self, node: str, extra_ms: float) -> None:
+        """Let every fsync take longer by so much."""
+        self.world.act(faults.SlowDisk(self.playback.known(node), round(extra_ms * 1000)))
+
+    def fail_disk(self, node: str, operation: str = "fsync") -> None:
+        """Let every "write" or every "fsync" fail."""
+        self.world.act(faults.FailDisk(self.playback.known(node), operation))
+
+    def heal_disk(self, node: str) -> None:
+        """Make the disk fast and free of errors again."""
+        self.world.act(faults.HealDisk(self.playback.known(node)))
+
+    def bit_rot(self, node: str, path: str, offset: int, bit: int = 0) -> None:
+        """Turn one bit of a file over."""
+        self.world.act(faults.BitRot(self.playback.known(node), path, offset, bit))
+
+    def hold(self, message: int) -> None:
+        """Keep a message on the wire."""
+        self.world.act(faults.Hold(message))
+
+    def release(self, message: int) -> None:
+        """Let a held message go on."""
+        self.world.act(faults.Release(message))

@@ -1,0 +1,105 @@
+"""What one does in a run: the verbs, the same in a notebook, in the console and in a replay string.
+
+The law of this file: a verb says what it does in one sentence, hands it to `act` (which knows when, and on which
+branch), and waits where a person would wait.  What it does to the room is in `deeds`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from durable_redis.formats.resp import Reply
+from durable_redis.lab.errors import LabError
+from durable_redis.sim.disk import TailKept
+
+if TYPE_CHECKING:
+    from durable_redis.lab.deployments import Deployment
+    from durable_redis.lab.playback import Playback
+
+TIMED = ("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot")
+"""The verbs that take `at_ms`."""
+WAITING = ("restart", "command")
+"""The verbs that play on until something has happened."""
+SETTLING_US = 60_000_000
+"""How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
+PATIENCE_US = 5_000_000
+"""How long an operator waits for an answer."""
+
+
+class Verbs(ABC):
+    """The half of a run that acts."""
+
+    deployment: Deployment
+
+    @property
+    @abstractmethod
+    def playback(self) -> Playback:
+        """The branch one stands on."""
+
+    @abstractmethod
+    def act(self, verb: str, *arguments: Any, at_ms: float | None = None, **options: Any) -> Any:
+        """Do something at the step one stands on, or at a later time."""
+
+    @abstractmethod
+    def _done(self) -> None:
+        """A verb has waited for what it wanted to see."""
+
+    def write(self, count: int, every_ms: float = 10, **options: Any) -> None:
+        """Let the client write `count` values, one every `every_ms`, each after the answer to the one before."""
+        self.act("write", count, every_ms=every_ms, **options)
+
+    def command(self, *words: str | bytes | int | float) -> Reply:
+        """Send one command as an operator, and wait for the answer."""
+        operation = self.act("command", *words)
+        self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
+        self._done()
+        ended = not self.playback.world.machines[self.deployment.nodes[0]].up
+        if ended and str(words[0]).upper() == "SHUTDOWN":
+            return None  # the server's answer to this is that it hangs up
+        if operation.outcome in ("unknown", "waiting"):
+            raise LabError(f"{words[0]!r} was not answered: the server is down, or too slow")
+        reply: Reply = operation.reply
+        return reply
+
+    def crash(
+        self, node: str, kind: str = "power loss", *, tail: TailKept = "seeded", at_ms: float | None = None
+    ) -> None:
+        """Crash a node, now or at a time: "process kill", "power loss" or "disk loss".
+
+        `tail` says what a power loss leaves of each unsynced tail: "seeded", "lost", "kept", or so many bytes."""
+        options = {} if tail == "seeded" else {"tail": tail}
+        self.act("crash", node, kind, at_ms=at_ms, **options)
+
+    def restart(self, node: str, *, at_ms: float | None = None, **options: Any) -> bool:
+        """Start a node again, and play until it has recovered.  False: it refuses to start (see its `last_crash`).
+
+        With options (`appendonly=True`): after its configuration file was edited so."""
+        self.act("restart", node, at_ms=at_ms, **options)
+        self.playback.play_while(lambda: self.playback.starting(node), SETTLING_US)
+        self._done()
+        return self.playback.world.machines[node].up
+
+    def slow_disk(self, node: str, extra_ms: float, *, at_ms: float | None = None) -> None:
+        """Let every fsync of a node take longer by so much; 0 makes the disk well again."""
+        self.act("slow_disk", node, extra_ms, at_ms=at_ms)
+
+    def fail_disk(self, node: str, operation: str = "fsync", *, at_ms: float | None = None) -> None:
+        """Let every "write" or "fsync" of a node fail with EIO."""
+        self.act("fail_disk", node, operation, at_ms=at_ms)
+
+    def heal_disk(self, node: str, *, at_ms: float | None = None) -> None:
+        """Make a disk fast and free of errors again."""
+        self.act("heal_disk", node, at_ms=at_ms)
+
+    def bit_rot(self, node: str, path: str, offset: int, bit: int = 0, *, at_ms: float | None = None) -> None:
+        """Turn over one bit of a file."""
+        self.act("bit_rot", node, path, offset, bit, at_ms=at_ms)
+
+    def hold(self, message: int) -> None:
+        """Keep a message on the wire (`run.frame().in_flight` names them)."""
+        self.act("hold", message)
+
+    def release(self, message: int) -> None:
+        """Let a held message go on."""
+        self.act("release", message)
