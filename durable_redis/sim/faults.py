@@ -1,18 +1,16 @@
 """What can be done to the machine room from outside: faults, repairs, and messages held back.
 
-An act is data.  The world carries it out between two steps, writes it into the journal, and refuses what makes no sense
-(crashing a node that is already down) with a `FaultError`, having changed nothing.
+An act is data.  The world carries it out between two steps (`acting`), writes it into the journal, and refuses what
+makes no sense (crashing a node that is already down) with a `FaultError`, having changed nothing.  Luck is drawn only
+from the streams of the disks and wires concerned, so that one more act changes nobody else's.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-from durable_redis.sim.disk import Disk, Tail, TailKept
-
-if TYPE_CHECKING:
-    from durable_redis.sim.world import World
+from durable_redis.sim.disk import Tail, TailKept
 
 CRASHES = ("process kill", "power loss", "disk loss")
 """The kinds of crash, by what they take with them: the memory; and the page cache; and the platter."""
@@ -94,62 +92,96 @@ class Release:
     message: int
 
 
-Act: TypeAlias = Crash | Restart | SlowDisk | FailDisk | HealDisk | BitRot | Hold | Release
+# -- the network: see `links` ----------------------------------------------------------------------------------------
 
 
-def carry_out(world: World, act: Act) -> Act | Crashed:
-    """Do what the act says, or raise FaultError and change nothing.  Returns what the journal shall say."""
-    match act:
-        case Crash():
-            return _crash(world, act)
-        case Restart(machine=name):
-            if world.machine(name).up:
-                raise FaultError(f"{name} is up: crash it before you restart it")
-        case Hold(message=number):
-            world.network.hold(number)
-        case Release(message=number):
-            if world.network.release(number):
-                world.schedule(world.now_us, "arrive", number)
-        case SlowDisk() | FailDisk() | HealDisk() | BitRot():
-            _change_disk(world.machine(act.machine).disk, act)
-    return act
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Let nothing from `source` arrive at `target` any more, and with `both` nothing the other way either."""
+
+    source: str
+    target: str
+    both: bool = False
 
 
-def _crash(world: World, act: Crash) -> Crashed:
-    machine = world.machine(act.machine)
-    if act.kind not in CRASHES:
-        raise FaultError(f"no crash is called {act.kind!r}: choose one of {', '.join(CRASHES)}")
-    if act.tail not in ("seeded", "lost", "kept") and not (isinstance(act.tail, int) and act.tail >= 0):
-        raise FaultError(f'the unsynced tail can be "seeded", "lost", "kept" or a number of bytes, not {act.tail!r}')
-    if not machine.up and (act.kind == "process kill" or not machine.powered):
-        when = f"{machine.last_crash} at {machine.down_since_us / 1e6:.3f} s"
-        raise FaultError(f"{machine.name} is already down ({when}): restart it first")
-    world.end_process(machine, act.kind, says_goodbye=act.kind == "process kill")
-    machine.powered = act.kind == "process kill"
-    match act.kind:
-        case "power loss":
-            return Crashed(machine.name, act.kind, machine.disk.power_loss(act.tail))
-        case "disk loss":
-            machine.disk.lose()
-    return Crashed(machine.name, act.kind)
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Cut every link between machines of different groups.  A machine that no group names keeps all of its links."""
+
+    groups: tuple[tuple[str, ...], ...]
 
 
-def _change_disk(disk: Disk, act: SlowDisk | FailDisk | HealDisk | BitRot) -> None:
-    match act:
-        case SlowDisk(extra_us=extra_us):
-            if extra_us < 0:
-                raise FaultError(f"a disk cannot be {extra_us} us slower: give 0 or more")
-            disk.extra_fsync_us = extra_us
-        case FailDisk(operation=operation):
-            if operation not in disk.failing:
-                raise FaultError(f'a disk can fail at "write" or at "fsync", not at {operation!r}')
-            disk.failing[operation] = True
-        case HealDisk():
-            disk.extra_fsync_us = 0
-            disk.failing = {"write": False, "fsync": False}
-        case BitRot(machine=name, path=path, offset=offset, bit=bit):
-            size = len(disk.read(path) or b"")
-            if not -size <= offset < size or not 0 <= bit < 8:
-                found = f"the file has {size} bytes of 8 bits" if size else "there is no such file, or it is empty"
-                raise FaultError(f"{name} has no bit {bit} of byte {offset} in {path!r}: {found}")
-            disk.rot(path, offset % size, bit)
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Let what `source` sends to `target` travel this much longer, from now on; 0 makes the link fast again."""
+
+    source: str
+    target: str
+    extra_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealNetwork:
+    """Make every link whole and fast.  Messages held one by one stay held."""
+
+
+# -- time: see `pauses` ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let a machine stand still for a while, as a virtual machine does whose host is busy: only its clock goes on."""
+
+    machine: str
+    for_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skew:
+    """Let a machine's clock show so much more (or less) than the room's time.
+
+    A timer set already fires when it would have, as Linux counts it down on a clock that nobody can set; a timer set
+    from now on fires when the machine's clock, wrong as it is, shows its time."""
+
+    machine: str
+    skew_us: int
+
+
+# -- zones -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Crash every machine that is up in a zone, except the spared ones, in one moment: one step for the outage, and one
+    for each `Crash`."""
+
+    zone: str
+    kind: str = "power loss"
+    spared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Start every machine of a zone that is down, whatever stopped it: one step, and one for each `Restart`."""
+
+    zone: str
+
+
+Act: TypeAlias = (
+    Crash
+    | Restart
+    | SlowDisk
+    | FailDisk
+    | HealDisk
+    | BitRot
+    | Hold
+    | Release
+    | Cut
+    | Partition
+    | Delay
+    | HealNetwork
+    | Pause
+    | Skew
+    | Outage
+    | Restore
+)

@@ -21,6 +21,10 @@ class Hardware:
     same_zone_us: int = 100
     cross_zone_us: int = 600
     jitter_us: int = 20
+    # How long a kernel sends unacknowledged data again before it gives the connection up.  The model's own figure:
+    # Linux does so for about 15 minutes (tcp_retries2 = 15), and looks after an idle connection every two hours
+    # (tcp_keepalive_time); operators lower both.
+    tcp_timeout_us: int = 15 * MICROSECONDS_PER_SECOND
 
     # Disks.  An fsync waits for the device: about a millisecond on networked block storage, 0.15 ms on a local SSD with
     # a protected write cache, 10 ms on a spinning disk.

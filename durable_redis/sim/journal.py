@@ -62,6 +62,26 @@ RESUMED = Resumed()
 """One for all: it holds nothing."""
 
 
+@dataclass(slots=True)
+class GaveUp:
+    """A kernel heard of no acknowledgement for too long, and dropped its half of a connection to `peer`.
+
+    Of what it had sent, `lost` segments never arrive; what arrived, and was not acknowledged, is not counted."""
+
+    connection: str
+    peer: str
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class WentOn:
+    """The pause of a machine is over."""
+
+
+WENT_ON = WentOn()
+"""One for all: it holds nothing."""
+
+
 class Journal:
     """An append-only list of steps."""
 

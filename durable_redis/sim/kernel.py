@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from durable_redis import contract as c
+from durable_redis.sim import links, pauses
 from durable_redis.sim.disk import Disk, File
 from durable_redis.sim.journal import RESUMED, Arrived, Synced, WroteBack
 from durable_redis.sim.machine import MAIN, Machine, Process, Task
@@ -60,6 +61,8 @@ class Kernel:
             "names synced": self.names_synced,
             "writeback": self.writes_back,
             "asked": self.asked,
+            "gives up": self.gives_up,
+            "pause ends": self.pause_ends,
         }
 
     # -- effects that return at once ---------------------------------------------------------------------------------
@@ -78,13 +81,14 @@ class Kernel:
 
     def send(self, task: Task, effect: c.Send) -> None:
         connection = self.network.connections.get(effect.connection)
-        if connection is not None:
-            self.world.emit("data", connection, connection.peer(task.machine.name), effect.data)
+        name = task.machine.name
+        if connection is not None and name in connection.incarnations:
+            self.world.emit("data", connection, connection.peer(name), effect.data)
 
     def close(self, task: Task, effect: c.Close) -> None:
         connection = self.world.network.connections.get(effect.connection)
         if connection is not None and connection.incarnations.pop(task.machine.name, None) is not None:
-            self.world.emit("close", connection, connection.peer(task.machine.name))
+            self.world.hang_up(connection, task.machine.name)
 
     def set_timer(self, task: Task, effect: c.SetTimer) -> None:
         process = task.process
@@ -253,6 +257,12 @@ class Kernel:
         self.world.record(process.machine.name, "", what)
         self.world.tell(process, event)
         return True
+
+    def gives_up(self, connection: Connection, target: str, since_us: int) -> bool:
+        return links.give_up(self.world, connection, target, since_us)
+
+    def pause_ends(self, machine: Machine, begun: pauses.Pause) -> bool:
+        return pauses.pause_ends(self.world, machine, begun)
 
     def arrives(self, number: int) -> bool:
         world = self.world

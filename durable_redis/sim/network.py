@@ -3,7 +3,8 @@
 What a process hands to its kernel travels even if the process dies a moment later; what is on its way to a machine that
 lost power is lost.  A killed process's kernel closes its connections, so that its peers hear of it one latency later; a
 machine without power says nothing at all, and its peers find out by their own patience.  A kernel refuses a connection
-when nobody listens, and answers with a reset what arrives for a process that is gone.
+when nobody listens, and answers with a reset what arrives for a process that is gone.  What a cut link does to all this
+is in `links`.
 
 The network moves segments and knows no time of its own: the world tells it when, and schedules what it returns.
 """
@@ -22,11 +23,20 @@ ENDINGS = {"close": "closed by the peer", "refuse": "refused: nobody listens the
 
 @dataclass(slots=True)
 class Wire:
-    """The way from one machine to another: its latency, and luck of its own for the jitter."""
+    """The way from one machine to another: its latency, and luck of its own for the jitter.
+
+    `cut`: nothing arrives.  `deaf`: no acknowledgement can come back, as this way is cut, or the way back is."""
 
     random: Random
     latency_us: int
     jitter_us: int
+    extra_us: int = 0  # what a slow link adds; part of the latency
+    cut: bool = False
+    deaf: bool = False
+
+    def slow_down(self, extra_us: int) -> None:
+        self.latency_us += extra_us - self.extra_us
+        self.extra_us = extra_us
 
 
 @dataclass(slots=True)
@@ -49,13 +59,16 @@ class Segment:
 
 @dataclass(slots=True)
 class Direction:
-    """One way of a connection: what is in flight, oldest first, and when the latest of it is due."""
+    """One way of a connection: what is in flight, oldest first, and when the latest of it is due.
+
+    `waits_since_us`: since when, if so, the sender waits for an acknowledgement that cannot come."""
 
     source: str
     target: str
     wire: Wire
     in_flight: deque[Segment] = field(default_factory=deque, repr=False)
     latest_due_us: int = 0
+    waits_since_us: int | None = None
 
 
 @dataclass(slots=True)
@@ -108,13 +121,14 @@ class Network:
         return segment
 
     def arrive(self, number: int) -> Segment | None:
-        """A segment's time has come.  Returns it, or None if it is held, waits for an earlier one, or is lost."""
+        """A segment's time has come.  Returns it, or None if it is held, stalls, waits for another, or is lost."""
         segment = self.in_flight.get(number)
         if segment is None:
             return None
-        in_flight = segment.direction.in_flight
+        direction = segment.direction
+        in_flight = direction.in_flight
         segment.arrived = True
-        if segment.held or in_flight[0] is not segment:
+        if segment.held or in_flight[0] is not segment or direction.wire.cut:
             return None
         in_flight.popleft()
         del self.in_flight[number]

@@ -24,7 +24,7 @@ from random import Random
 from typing import Any
 
 from durable_redis.contract import ChildEnded, Event
-from durable_redis.sim import faults
+from durable_redis.sim import acting, faults, links, pauses
 from durable_redis.sim.faults import FaultError
 from durable_redis.sim.hardware import Hardware
 from durable_redis.sim.journal import Journal, Step, new_step
@@ -54,7 +54,8 @@ class World:
         self.watch: Callable[[str], None] | None = None  # called after every step, with the machine it concerned
         self.sequence = 0  # of the next happening
         self._heap: list[tuple[int, int, str, tuple[Any, ...]]] = []
-        self._wires: dict[tuple[str, str], Wire] = {}
+        self.wires: dict[tuple[str, str], Wire] = {}  # by where they come from and where they lead
+        self.paused: dict[str, pauses.Pause] = {}  # by machine
         kernel = Kernel(self)
         self._perform = kernel.effects
         self._happen = kernel.happenings
@@ -94,7 +95,7 @@ class World:
         This is the loop of the simulator, and a step takes about a microsecond: what it needs is at hand in local
         names, one call lies between it and the kernel, and what most steps need of `resume` and `record` is here."""
         perform, happen, heap, steps, watch = self._perform, self._happen, self._heap, self.journal.steps, self.watch
-        keep, heappop = steps.append, heapq.heappop
+        keep, heappop, paused = steps.append, heapq.heappop, self.paused
         done = 0
         while done < most:
             task = self.running
@@ -112,6 +113,8 @@ class World:
                     self.resume(task, result)
             elif heap and heap[0][0] <= by_us:
                 self.now_us, _, happening, arguments = heappop(heap)
+                if paused and pauses.defer(self, happening, arguments):
+                    continue
                 if not happen[happening](*arguments):
                     continue  # it came too late, such as a timer of a process that is gone
             else:
@@ -128,14 +131,17 @@ class World:
         self.now_us = max(self.now_us, at_us)
 
     def act(self, act: faults.Act) -> faults.Act | faults.Crashed:
-        """Carry out an act, now.  It is one step.  Raises FaultError, having changed nothing, if it makes no sense."""
-        outcome = faults.carry_out(self, act)
+        """Carry out an act, now.  It is one step, and one more for each act of which it consists.  Raises FaultError,
+        having changed nothing, if it makes no sense."""
+        outcome = acting.carry_out(self, act)
         machine = getattr(act, "machine", "")
         self.record(machine, "", outcome)
         if isinstance(act, faults.Restart):
             self.start(machine)
         if self.watch is not None:
             self.watch(machine)
+        for part in acting.parts(self, act):
+            self.act(part)
         return outcome
 
     def ask(self, name: str, what: Any, event: Event) -> None:
@@ -182,7 +188,7 @@ class World:
             self.running = None
         if says_goodbye:
             for connection in self.network.connections_of(machine.name, process.incarnation):
-                self.emit("close", connection, connection.peer(machine.name))
+                self.hang_up(connection, machine.name)
 
     def _wake(self, process: Process) -> None:
         """The thread is free: handle the rest of the batch, or go to sleep properly, or take the inbox as a batch.
@@ -220,18 +226,27 @@ class World:
 
     def wire(self, source: str, target: str) -> Wire:
         """The way from one machine to another, with luck of its own."""
-        wire = self._wires.get((source, target))
+        wire = self.wires.get((source, target))
         if wire is None:
             near = self.machines[source].zone == self.machines[target].zone
             latency_us = self.hardware.same_zone_us if near else self.hardware.cross_zone_us
             random = Random(f"{self.seed}/wire {source}>{target}")
-            wire = self._wires[source, target] = Wire(random, latency_us, self.hardware.jitter_us)
+            wire = self.wires[source, target] = Wire(random, latency_us, self.hardware.jitter_us)
         return wire
 
     def emit(self, kind: str, connection: Connection, target: str, data: bytes = b"") -> None:
         """Put a segment on the wire: it arrives after the wire's latency, and a little of its jitter."""
         segment = self.network.emit(kind, connection, target, data, self.now_us)
         self.schedule(segment.due_us, "arrive", segment.number)
+        if segment.direction.wire.deaf and kind in links.ACKNOWLEDGED:
+            links.expect_acknowledgement(self, connection, target)
+
+    def hang_up(self, connection: Connection, machine: str) -> None:
+        """Let a kernel close a connection: it says so to the peer, if the peer can know of the connection at all."""
+        if connection.opener == machine and links.never_left(connection):
+            self.network.close(connection)
+        else:
+            self.emit("close", connection, connection.peer(machine))
 
     def clock(self, machine: Machine) -> int:
         """What the machine believes the time to be, in microseconds since 1970."""
