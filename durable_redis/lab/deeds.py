@@ -6,7 +6,7 @@ has changed nothing.  When it is done is the playback's affair; that a person wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import TimerFired
@@ -107,3 +107,43 @@ class Deeds:
     def release(self, message: int) -> None:
         """Let a held message go on."""
         self.world.act(faults.Release(message))
+
+    def cut(self, source: str, target: str, both: bool = True) -> None:
+        """Let nothing from one machine arrive at another, and the other way neither, unless told so."""
+        self.world.act(faults.Cut(source, target, both))
+
+    def partition(self, *groups: Sequence[str]) -> None:
+        """Cut every link between the groups.  One group alone is cut off from all machines but the operator's."""
+        for group in groups:
+            if not isinstance(group, list | tuple):
+                raise LabError(f"a group is a list of machines, such as ['n1', 'client'], not {group!r}")
+        sides = [tuple(group) for group in groups]
+        if len(sides) == 1:
+            sides.append(tuple(name for name in self.world.machines if name not in (*sides[0], OPERATOR)))
+        self.world.act(faults.Partition(tuple(sides)))
+
+    def delay(self, source: str, target: str, extra_ms: float) -> None:
+        """Let what one machine sends to another travel longer by so much."""
+        self.world.act(faults.Delay(source, target, round(extra_ms * 1000)))
+
+    def heal_network(self) -> None:
+        """Make every link whole and fast again."""
+        self.world.act(faults.HealNetwork())
+
+    def pause(self, node: str, for_ms: float) -> None:
+        """Let a machine stand still for so long."""
+        self.world.act(faults.Pause(node, round(for_ms * 1000)))
+
+    def skew(self, node: str, by_ms: float) -> None:
+        """Let a machine's clock be fast by so much; slow, if negative."""
+        if node in (*self.deployment.clients, OPERATOR):
+            raise LabError(f"the clock of {node} times the receipt, and stays right: skew that of a node")
+        self.world.act(faults.Skew(node, round(by_ms * 1000)))
+
+    def outage(self, zone: str, kind: str = "power loss") -> None:
+        """Crash everything in a zone but the clients."""
+        self.world.act(faults.Outage(zone, kind, (*self.deployment.clients, OPERATOR)))
+
+    def restore(self, zone: str) -> None:
+        """Start everything in a zone that is down."""
+        self.world.act(faults.Restore(zone))

@@ -50,6 +50,17 @@ class MachineFrame(NamedTuple):
     at_risk: Mapping[str, int] | None = None
     extra_fsync_us: int = 0
     failing: tuple[str, ...] = ()
+    paused_until_us: int = 0  # 0 unless it stands still
+    skew_us: int = 0
+
+
+class LinkFrame(NamedTuple):
+    """One way between two machines that is not as it should be: cut, or slower by `extra_us`."""
+
+    source: str
+    target: str
+    cut: bool
+    extra_us: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,7 @@ class Frame:
     machines: Mapping[str, MachineFrame]
     in_flight: tuple[Segment, ...]
     what: Step | None
+    links: tuple[LinkFrame, ...] = ()  # those that are cut or slow
 
 
 @dataclass(slots=True)
@@ -80,6 +92,7 @@ class Recording:
         self.flights: dict[int, Flight] = {}
         self._machines: dict[str, tuple[list[int], list[MachineFrame]]] = {}
         self._in_flight: dict[int, Flight] = {}
+        self._links: tuple[list[int], list[tuple[LinkFrame, ...]]] = ([0], [()])
 
     # -- recording ---------------------------------------------------------------------------------------------------
 
@@ -96,6 +109,8 @@ class Recording:
                 self._in_flight.pop(segment_number).last = number
         if machine:
             self.keep(machine)
+        else:  # a step of the room itself: an act on the network
+            self._keep_links()
 
     def keep(self, name: str) -> None:
         """Take a picture of a machine, unless it looks as it did."""
@@ -105,12 +120,30 @@ class Recording:
             steps.append(self.playback.steps)
             frames.append(frame)
 
+    def _keep_links(self) -> None:
+        steps, pictures = self._links
+        wires = self.playback.world.wires.items()
+        links = [LinkFrame(*way, wire.cut, wire.extra_us) for way, wire in wires if wire.cut or wire.extra_us]
+        steps.append(self.playback.steps)
+        pictures.append(tuple(sorted(links)))
+
     def _look(self, name: str) -> MachineFrame:
-        machine = self.playback.world.machines[name]
+        world = self.playback.world
+        machine = world.machines[name]
+        pause = world.paused.get(name)
+        paused_until_us = 0 if pause is None else pause.until_us
         node = machine.process.node.view() if machine.process is not None else {}
         ledger = self.playback.ledgers.get(name)
         if ledger is None:
-            return MachineFrame(machine.up, machine.powered, machine.last_crash, machine.down_since_us, node)
+            return MachineFrame(
+                machine.up,
+                machine.powered,
+                machine.last_crash,
+                machine.down_since_us,
+                node,
+                paused_until_us=paused_until_us,
+                skew_us=machine.clock_skew_us,
+            )
         disk = machine.disk
         durable = disk.durable
         files = [
@@ -130,6 +163,8 @@ class Recording:
             ledger.at_risk(marks),
             disk.extra_fsync_us,
             tuple([operation for operation, fails in disk.failing.items() if fails]),
+            paused_until_us,
+            machine.clock_skew_us,
         )
 
     # -- looking back ------------------------------------------------------------------------------------------------
@@ -138,6 +173,11 @@ class Recording:
         """The picture of one machine after a step."""
         steps, frames = self._machines[name]
         return frames[max(0, bisect_right(steps, step) - 1)]
+
+    def links_at(self, step: int) -> tuple[LinkFrame, ...]:
+        """The links that are cut or slow after a step."""
+        steps, pictures = self._links
+        return pictures[bisect_right(steps, step) - 1]
 
     def pictures(self, name: str) -> tuple[list[int], list[MachineFrame]]:
         """All pictures of one machine, and the steps after which they were taken."""
@@ -153,4 +193,4 @@ class Recording:
             if flight.first <= step and (flight.last is None or flight.last > step)
         )
         machines = {name: self.machine_at(name, step) for name in self._machines}
-        return Frame(step, what.at_us if what else 0, machines, in_flight, what)
+        return Frame(step, what.at_us if what else 0, machines, in_flight, what, self.links_at(step))

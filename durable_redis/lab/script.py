@@ -20,7 +20,7 @@ def script(run: Run) -> str:
         if action.at_us is not None and action.verb in TIMED:
             if not settled:
                 lines.append(f"run.go({done.before})")
-            call = f"{call[:-1]}, at_ms={action.at_us / 1000})"
+            call = f"{call[:-1]}{'' if call.endswith('()') else ', '}at_ms={action.at_us / 1000})"
         elif action.at_us is not None:
             lines.append(f"run.play({action.at_us / 1000})")
         elif done.before != step:

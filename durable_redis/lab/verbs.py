@@ -7,6 +7,7 @@ branch), and waits where a person would wait.  What it does to the room is in `d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.formats.resp import Reply
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from durable_redis.lab.deployments import Deployment
     from durable_redis.lab.playback import Playback
 
-TIMED = ("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot")
+TIMED = (
+    *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot"),
+    *("cut", "partition", "delay", "heal_network", "pause", "skew", "outage", "restore"),
+)
 """The verbs that take `at_ms`."""
-WAITING = ("restart", "command")
+WAITING = ("restart", "restore", "command")
 """The verbs that play on until something has happened."""
 SETTLING_US = 60_000_000
 """How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
@@ -103,3 +107,48 @@ class Verbs(ABC):
     def release(self, message: int) -> None:
         """Let a held message go on."""
         self.act("release", message)
+
+    # -- the network, time, zones ------------------------------------------------------------------------------------
+
+    def cut(self, source: str, target: str, both: bool = True, *, at_ms: float | None = None) -> None:
+        """Cut the link between two machines; with `both=False`, only what `source` sends to `target` does not arrive.
+
+        What is sent stalls, and arrives when the network is healed; a kernel that hears nothing for 15 s
+        (`hardware={"tcp_timeout_us": ...}`) gives its end of the connection up."""
+        self.act("cut", source, target, at_ms=at_ms, **({} if both else {"both": False}))
+
+    def partition(self, *groups: Sequence[str], at_ms: float | None = None) -> None:
+        """Cut every link between machines of different groups: `run.partition(["n1", "client"], ["n2", "n3"])`.
+
+        A machine that no group names still reaches everybody.  One group alone is cut off from all the others, but not
+        from `you`: an operator looks into a partition from outside."""
+        self.act("partition", *groups, at_ms=at_ms)
+
+    def delay(self, source: str, target: str, extra_ms: float, *, at_ms: float | None = None) -> None:
+        """Let what `source` sends to `target` travel longer by so much, from now on; 0 makes the link fast again."""
+        self.act("delay", source, target, extra_ms, at_ms=at_ms)
+
+    def heal_network(self, *, at_ms: float | None = None) -> None:
+        """Make every link whole and fast again; what had stalled arrives.  A message held one by one stays held."""
+        self.act("heal_network", at_ms=at_ms)
+
+    def pause(self, node: str, for_ms: float, *, at_ms: float | None = None) -> None:
+        """Let a machine stand still for so long, as a virtual machine may: what would happen on it waits meanwhile."""
+        self.act("pause", node, for_ms, at_ms=at_ms)
+
+    def skew(self, node: str, by_ms: float, *, at_ms: float | None = None) -> None:
+        """Set a machine's clock: fast by so much, slow if negative, right again with 0.  Timers set already keep."""
+        self.act("skew", node, by_ms, at_ms=at_ms)
+
+    def outage(self, zone: str, kind: str = "power loss", *, at_ms: float | None = None) -> None:
+        """Crash everything that is up in a zone, in one moment.  The clients and `you` are spared, wherever they
+        stand: somebody must see that the service is refused."""
+        self.act("outage", zone, kind, at_ms=at_ms)
+
+    def restore(self, zone: str, *, at_ms: float | None = None) -> bool:
+        """Start everything in a zone that is down, and play until its servers have recovered.  False: one is down."""
+        self.act("restore", zone, at_ms=at_ms)
+        inside = [node for node in self.deployment.nodes if self.playback.world.machines[node].zone == zone]
+        self.playback.play_while(lambda: any(map(self.playback.starting, inside)), SETTLING_US)
+        self._done()
+        return all(self.playback.world.machines[node].up for node in inside)
