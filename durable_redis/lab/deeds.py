@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
 
 MOST_WRITES = 100_000
+VERB = {"write": b"SET", "read": b"GET"}
 
 
 class Deeds:
@@ -39,31 +40,62 @@ class Deeds:
         deed: Callable[..., Any] = getattr(self, verb)
         return deed
 
-    def write(self, count: int, every_ms: float = 10, key: str = "w{n}", value: str = "v{n}") -> None:
+    def write(
+        self,
+        count: int,
+        every_ms: float = 10,
+        key: str = "w{n}",
+        value: str = "v{n}",
+        wait: tuple[int, int] | None = None,
+        client: str = "",
+    ) -> None:
         """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
         before it sends the next."""
-        if not 1 <= count <= MOST_WRITES or every_ms < 0:
-            raise LabError(f"write({count}, every_ms={every_ms}) cannot be: write 1 to {MOST_WRITES:,}, 0 ms or more")
-        clients = [self.playback.client(name) for name in self.deployment.clients]
-        begin_us = EPOCH_US + self.world.now_us
-        first = sum(len(client.operations) for client in clients) + 1
-        for place in range(count):
-            number = str(first + place)
-            words = [word.replace("{n}", number).encode() for word in (key, value)]
-            due_us = begin_us + round(place * every_ms * 1000)
-            clients[place % len(clients)].plan([b"SET", *words], due_us, paced=every_ms > 0)
-        for client in clients:
-            self.world.ask(client.name, ("write", count, every_ms), TimerFired(ALARM))
+        if wait is not None and not (len(wait) == 2 and all(type(number) is int and number >= 0 for number in wait)):
+            raise LabError(f"wait is (replicas, milliseconds), such as (1, 100), not {wait!r}")
+        self._work(
+            "write",
+            count,
+            every_ms,
+            client,
+            lambda number: [b"SET", _filled(key, number), _filled(value, number)],
+            wait,
+        )
 
-    def command(self, *words: str | bytes | int | float) -> Operation:
-        """Send one command as an operator would.  Returns the operation, which is answered some steps later."""
+    def read(self, count: int, every_ms: float = 10, key: str = "w{n}", client: str = "") -> None:
+        """Let the clients read `count` keys, one every `every_ms`, in turn."""
+        self._work("read", count, every_ms, client, lambda number: [b"GET", _filled(key, number)])
+
+    def _work(
+        self,
+        verb: str,
+        count: int,
+        every_ms: float,
+        client: str,
+        words: Callable[[int], list[bytes]],
+        wait: tuple[int, int] | None = None,
+    ) -> None:
+        if not 1 <= count <= MOST_WRITES or every_ms < 0:
+            raise LabError(f"{verb}({count}, every_ms={every_ms}) cannot be: {verb} 1 to {MOST_WRITES:,}, 0 ms or more")
+        everybody = [self.playback.client(name) for name in self.deployment.clients]
+        workers = [self.playback.client(client)] if client else everybody
+        begin_us = EPOCH_US + self.world.now_us
+        before = sum(operation.argv[0] == VERB[verb] for worker in everybody for operation in worker.operations)
+        for place in range(count):
+            due_us = begin_us + round(place * every_ms * 1000)
+            workers[place % len(workers)].plan(words(before + place + 1), due_us, paced=every_ms > 0, wait=wait)
+        for worker in workers:
+            self.world.ask(worker.name, (verb, count, every_ms), TimerFired(ALARM))
+
+    def command(self, *words: str | bytes | int | float, node: str = "") -> Operation:
+        """Send one command as an operator would: to this node, or else to where a client would be sent.  Returns the
+        operation, which is answered some steps later."""
         if not words:
             raise LabError("command() needs the words of a command, such as command('GET', 'w1')")
         argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         client = self.playback.client(OPERATOR)
-        if not self.playback.reaches(client):
-            client.hang_up()
-        operation = client.plan(argv, EPOCH_US + self.world.now_us)
+        client.hang_up([peer for peer, link in client.links.items() if not self.playback.reaches(link)])
+        operation = client.plan(argv, EPOCH_US + self.world.now_us, to=self.playback.known(node) if node else "")
         self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
         return operation
 
@@ -81,7 +113,7 @@ class Deeds:
         if options and not machine.up:
             ledger = self.playback.ledger(node)
             config = ledger.config = ledger.config.edited(**options)
-            machine.program = self.deployment.program(config)
+            machine.program = self.deployment.program(node, config)
         self.world.act(faults.Restart(node))
 
     def slow_disk(self, node: str, extra_ms: float) -> None:
@@ -147,3 +179,8 @@ class Deeds:
     def restore(self, zone: str) -> None:
         """Start everything in a zone that is down."""
         self.world.act(faults.Restore(zone))
+
+
+def _filled(pattern: str, number: int) -> bytes:
+    """`w{n}` and 7 make `w7`."""
+    return pattern.replace("{n}", str(number)).encode()

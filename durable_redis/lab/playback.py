@@ -6,11 +6,11 @@ frame, and acting in the past is playing the scenario again up to there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from durable_redis.lab.client import Client, Operation
+from durable_redis.lab.client import Client, Link, Operation
 from durable_redis.lab.deeds import Deeds
 from durable_redis.lab.deployments import Deployment
 from durable_redis.lab.errors import LabError
@@ -40,7 +40,9 @@ class Playback:
         self.deployment = deployment
         self.world = deployment.build(seed)
         self.performed: list[Performed] = []
-        self.ledgers = {node: Ledger(self.world.machines[node], deployment.config) for node in deployment.nodes}
+        self.ledgers = {
+            node: Ledger(self.world.machines[node], deployment.configuration(node)) for node in deployment.nodes
+        }
         self.recording = Recording(self) if record else None
         self._read_steps = 0
         self.deeds = Deeds(self)
@@ -112,12 +114,19 @@ class Playback:
     def starting(self, node: str) -> bool:
         """The node's process runs, and has not recovered yet."""
         process = self.world.machines[self.known(node)].process
-        return process is not None and not process.node.view()["ready"]
+        return process is not None and not process.node.view().get("ready", True)
+
+    def views(self) -> dict[str, Mapping[str, Any]]:
+        """What every machine's node shows of itself now; nothing where no process runs."""
+        processes = {name: machine.process for name, machine in self.world.machines.items()}
+        return {name: {} if process is None else process.node.view() for name, process in processes.items()}
 
     def ledger(self, node: str) -> Ledger:
         """The ledger of a node, up to now."""
         self.read_journal()
-        return self.ledgers[self.known(node)]
+        if node not in self.ledgers:
+            raise LabError(f"{node!r} holds no data: there is {', '.join(self.ledgers)}")
+        return self.ledgers[node]
 
     def _step_done(self, machine: str) -> None:
         """Called by the world after every step: the ledger of this machine looks at its disk as it is then."""
@@ -150,18 +159,19 @@ class Playback:
         return all(client.idle for client in self.clients())
 
     def known(self, name: str) -> str:
-        """This name, if it is that of a node.  Raises LabError."""
-        if name not in self.deployment.nodes:
-            raise LabError(f"there is no node {name!r} in this deployment: it has {', '.join(self.deployment.nodes)}")
+        """This name, if it is that of a node, or of one that watches them.  Raises LabError."""
+        names = (*self.deployment.nodes, *self.deployment.controls)
+        if name not in names:
+            raise LabError(f"there is no node {name!r} in this deployment: it has {', '.join(names)}")
         return name
 
-    def reaches(self, client: Client) -> bool:
-        """Whether a client's connection leads to the server's present life."""
-        connection = self.world.network.connections.get(client.connection)
-        process = self.world.machines[client.server].process
+    def reaches(self, link: Link) -> bool:
+        """Whether a client's connection leads to the present life of a server."""
+        connection = self.world.network.connections.get(link.connection)
+        process = self.world.machines[link.peer].process
         if process is None or connection is None:
             return False
-        return connection.incarnations.get(client.server) == process.incarnation
+        return connection.incarnations.get(link.peer) == process.incarnation
 
     def client(self, name: str) -> Client:
         """The client of this name.  Raises LabError."""

@@ -132,12 +132,11 @@ class Receipt:
 
 
 def take(playback: Playback, explain: bool = True) -> Receipt:
-    """Compare every client's records with what the server holds now.  Raises LabError while it is down."""
-    node = playback.deployment.nodes[0]
-    found = _keyspace(playback, node)
-    why = Explainer(playback, node) if explain else None
+    """Compare every client's records with what the survivor holds now.  Raises LabError while it is down."""
+    found = find(playback)
+    why = {name: Explainer(playback, name) for name in playback.deployment.nodes} if explain else {}
     rows = []
-    judged = _judged(playback.operations(), found, _clock_us(playback, node))
+    judged = _judged(playback.operations(), found.values, found.clock_us)
     for number, (operation, stands) in enumerate(judged, start=1):
         key = operation.argv[1]
         verdict = _verdict(operation.outcome, stands)
@@ -148,42 +147,70 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
             (operation.sent_us or 0) - EPOCH_US,
             None if operation.answered_us is None else operation.answered_us - EPOCH_US,
             operation.outcome,
-            _text(found[key]) if key in found else None,
+            _text(found.values[key]) if key in found.values else None,
             verdict,
-            why.sentence(operation, verdict) if why is not None else "",
+            why[found.homes[key]].sentence(operation, verdict) if explain else "",
         )
         rows.append(row)
     return Receipt(tuple(rows), Counter(row.verdict for row in rows))
 
 
-def _keyspace(playback: Playback, node: str) -> dict[bytes, bytes]:
-    """The strings that the server holds, by key."""
-    machine = playback.world.machines[node]
+def judge(playback: Playback) -> list[tuple[Operation, bool]]:
+    """Every write, in the order of sending, and whether it stands: see the top.  Raises LabError as `take` does."""
+    found = find(playback)
+    return _judged(playback.operations(), found.values, found.clock_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the survivors hold: for each key of the clients, the server that is asked for it, and the string there."""
+
+    homes: Mapping[bytes, str]
+    values: Mapping[bytes, bytes]
+    clock_us: int  # what a survivor believes the time to be
+
+
+def find(playback: Playback) -> Found:
+    """Ask for each key the server to which the deployment would send a client for it now.
+
+    Raises LabError while there is none, or it is down or loading."""
+    views = playback.views()
+    keys = dict.fromkeys(key for operation in playback.operations() for key in operation.argv[1:2]) or {b"": None}
+    homes = {key: playback.deployment.survivor(views, key) for key in keys}
+    servers = {name: _server(playback, name) for name in dict.fromkeys(homes.values())}
+    clocks = {name: playback.world.clock(playback.world.machines[name]) for name in servers}
+    values: dict[bytes, bytes] = {}
+    for key, name in homes.items():
+        database, now_ms = servers[name].engine.keyspace.databases[0], clocks[name] // 1000
+        value = database.values.get(key)
+        if isinstance(value, bytes) and database.expires.get(key, now_ms) >= now_ms:
+            values[key] = value
+    return Found(homes, values, next(iter(clocks.values())))
+
+
+def _server(playback: Playback, name: str) -> RedisServer:
+    if not name:
+        raise LabError("nobody knows a primary now: play on until there is one, then ask what survived")
+    machine = playback.world.machines[name]
     if machine.process is None:
-        raise LabError(f"{node} is down ({machine.last_crash}): restart it, then ask what survived")
+        raise LabError(f"{name} is down ({machine.last_crash}): restart it, then ask what survived")
     server = machine.process.node
     assert isinstance(server, RedisServer)
     if not server.ready:
-        raise LabError(f"{node} is still loading: play on, then ask what survived")
-    database, now_ms = server.engine.keyspace.databases[0], _clock_us(playback, node) // 1000
-    return {
-        key: value
-        for key, value in database.values.items()
-        if isinstance(value, bytes) and database.expires.get(key, now_ms) >= now_ms
-    }
+        raise LabError(f"{name} is still loading: play on, then ask what survived")
+    return server
 
 
-def _clock_us(playback: Playback, node: str) -> int:
-    return playback.world.clock(playback.world.machines[node])
+def can_be_taken(playback: Playback) -> bool:
+    """Whether every server that would be asked is there to answer."""
+    try:
+        find(playback)
+    except LabError:
+        return False
+    return True
 
 
-def judge(playback: Playback) -> list[tuple[Operation, bool]]:
-    """Every write, in the order of sending, and whether it stands: see the top.  Raises LabError as `take` does."""
-    node = playback.deployment.nodes[0]
-    return _judged(playback.operations(), _keyspace(playback, node), _clock_us(playback, node))
-
-
-def _judged(operations: list[Operation], found: dict[bytes, bytes], now_us: int) -> list[tuple[Operation, bool]]:
+def _judged(operations: list[Operation], found: Mapping[bytes, bytes], now_us: int) -> list[tuple[Operation, bool]]:
     """Backwards: a write stands if its value is there, or if something later on its key stands for it."""
     judged = []
     accounted: dict[bytes, bool] = {}  # keys whose state a later operation explains

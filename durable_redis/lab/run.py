@@ -28,6 +28,7 @@ from durable_redis.sim.faults import Crashed, FaultError
 from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, compare
 
 if TYPE_CHECKING:
+    from durable_redis.lab.client import Operation
     from durable_redis.lab.latency import Latency
     from durable_redis.lab.life import Life
     from durable_redis.lab.receipt import Receipt
@@ -48,7 +49,7 @@ class Run(Verbs):
         self.parents: dict[str, tuple[str, int]] = {}  # branch -> the branch and step it left from
         self.listeners: list[Callable[[], None]] = []  # called after every change: the console
         self.step = 0
-        self.playback.play_while(lambda: any(map(self.playback.starting, deployment.nodes)), SETTLING_US)
+        self.playback.play_while(lambda: not deployment.settled(self.playback.views()), SETTLING_US)
         self._moved()
         self.first_step = self.step  # where the room was at rest, and ready
 
@@ -169,8 +170,7 @@ class Run(Verbs):
     @property
     def survivor_is_up(self) -> bool:
         """Whether there is a server to ask, so that a receipt can be taken."""
-        machine = self.playback.world.machines[self.deployment.nodes[0]]
-        return machine.up and not self.playback.starting(machine.name)
+        return receipts.can_be_taken(self.playback)
 
     def crashes(self) -> tuple[Crashed, ...]:
         """Every crash of this branch, with what it left of each unsynced tail."""
@@ -197,6 +197,10 @@ class Run(Verbs):
         """What became of every write, at the end of this branch."""
         self._need_the_end("a receipt")
         return receipts.take(self.playback)
+
+    def history(self) -> tuple[Operation, ...]:
+        """What every client asked for so far, in the order of sending: when, of whom, when it was answered, and how."""
+        return tuple(self.playback.operations())
 
     def life(self, key: str) -> Life:
         """The steps of one write's life, from its client to the platter."""

@@ -50,15 +50,24 @@ class Verbs(ABC):
         """A verb has waited for what it wanted to see."""
 
     def write(self, count: int, every_ms: float = 10, **options: Any) -> None:
-        """Let the client write `count` values, one every `every_ms`, each after the answer to the one before."""
+        """Let the clients write `count` values, one every `every_ms`, each after the answer to the one before.
+
+        `wait=(1, 100)`: each is followed by WAIT for so many replicas, so many ms.  `client="client2"`: only this one.
+        `key="x"` and `value="v{n}"`: what is written; {n} is the number of the write."""
         self.act("write", count, every_ms=every_ms, **options)
 
-    def command(self, *words: str | bytes | int | float) -> Reply:
-        """Send one command as an operator, and wait for the answer."""
-        operation = self.act("command", *words)
+    def read(self, count: int, every_ms: float = 10, **options: Any) -> None:
+        """Let the clients read `count` keys, one every `every_ms`; `key` and `client` as in `write`."""
+        self.act("read", count, every_ms=every_ms, **options)
+
+    def command(self, *words: str | bytes | int | float, node: str = "") -> Reply:
+        """Send one command as an operator, and wait for the answer.  `node`: to this one, and not to where the
+        deployment would send a client."""
+        options: dict[str, Any] = {"node": node} if node else {}
+        operation = self.act("command", *words, **options)
         self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
         self._done()
-        ended = not self.playback.world.machines[self.deployment.nodes[0]].up
+        ended = operation.node and not self.playback.world.machines[operation.node].up
         if ended and str(words[0]).upper() == "SHUTDOWN":
             return None  # the server's answer to this is that it hangs up
         if operation.outcome in ("unknown", "waiting"):

@@ -1,0 +1,34 @@
+"""Deployments: which machines stand in which zones, and what runs on them.
+
+A deployment is written as in Python, `Redis(appendonly=True)`, and read back as a literal: nothing in a replay string
+or on a command line is ever evaluated.
+
+    base        what a run needs to know of any deployment
+    single      Redis: one server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from durable_redis.lab.deployments.base import OPERATOR, ZONES, Deployment, Views
+from durable_redis.lab.deployments.single import Redis
+from durable_redis.lab.errors import LabError
+from durable_redis.sim.scenario import parse_call
+
+__all__ = ["DEPLOYMENTS", "OPERATOR", "ZONES", "Deployment", "Redis", "Views", "parse_deployment"]
+
+DEPLOYMENTS: dict[str, Callable[..., Deployment]] = {"Redis": Redis}
+
+
+def parse_deployment(text: str) -> Deployment:
+    """`"Redis(appendonly=True)"` as an object.  Raises LabError or ConfigError."""
+    try:
+        name, arguments, options = parse_call(text)
+    except ValueError as error:
+        raise LabError(f"a deployment is written like Redis(appendonly=True): {error}") from None
+    if name not in DEPLOYMENTS:
+        raise LabError(f"there is no deployment {name!r}: there is {', '.join(DEPLOYMENTS)}")
+    if arguments:
+        raise LabError(f"the options of {name} are given by name, such as appendonly=True")
+    return DEPLOYMENTS[name](**dict(options))
