@@ -18,6 +18,7 @@ PACKAGE = Path(__file__).parents[1] / "durable_redis"
 
 FLOORS = {
     "contract": 0,
+    "errors": 0,
     "formats": 1,
     "sim": 1,
     "engine": 2,

@@ -1,5 +1,7 @@
 """The lab's errors: something asked of a run that makes no sense.  One sentence: what, where, what to do instead."""
 
+from durable_redis.errors import PlainError
 
-class LabError(ValueError):
+
+class LabError(PlainError, ValueError):
     """A wrong use of the lab.  The run is as it was before."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from durable_redis.errors import PlainError
 from durable_redis.formats.resp_commands import strict_integer
 
 REDIS_VERSION = "7.0.15"
@@ -27,7 +28,7 @@ _SIZES = ("auto_aof_rewrite_percentage", "auto_aof_rewrite_min_size")
 _FILE_NAMES = ("dbfilename", "appendfilename", "appenddirname")
 
 
-class ConfigError(ValueError):
+class ConfigError(PlainError, ValueError):
     """An option that does not exist, or a value that it cannot have.  The message says which, and what it can be."""
 
 

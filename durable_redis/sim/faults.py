@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from durable_redis.errors import PlainError
 from durable_redis.sim.disk import Tail, TailKept
 
 CRASHES = ("process kill", "power loss", "disk loss")
 """The kinds of crash, by what they take with them: the memory; and the page cache; and the platter."""
 
 
-class FaultError(Exception):
+class FaultError(PlainError):
     """An act that is not possible now.  The message says what, where, and what to do instead."""
 
 

@@ -15,6 +15,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from durable_redis.errors import PlainError
 from durable_redis.sim.journal import Journal
 
 MODEL = "dr1"
@@ -24,7 +25,7 @@ PLACES = 16
 DIGITS = 4
 
 
-class ReplayError(ValueError):
+class ReplayError(PlainError, ValueError):
     """A replay string that cannot be read, or a run that came out differently.  The message says where."""
 
 
