@@ -5,6 +5,7 @@
     predict("a kill", "How many acknowledged writes are gone?", options=[0, 4, 9])   # before the run
     observe("a kill", kill.receipt().lost)                                           # after it
     check("at-risk", at_risk)                                                        # an exercise
+    adversary(run, "power loss").at(1_500)                                           # find the worst instant yourself
     quiz("00")                                                                       # the exit questions of a chapter
     ledger()                                                                         # what was predicted, and came true
 
@@ -14,9 +15,10 @@ display has a text that is the same in every run, and never stores a widget; ipy
 displayed, and not needed at all.
 
 Reading order: `prediction`, `ledger`, `calibration`, `kinds`, `checking`, `quiz`, `chapters` (a table of exercises and
-exit questions a chapter), `trials` (the runs that judge them), `forms` (the widgets), `picture`.
+exit questions a chapter), `trials` (the runs that judge them), `adversary`, `forms` (the widgets), `picture`.
 """
 
+from durable_redis.classroom.adversary import Adversary, adversary
 from durable_redis.classroom.checking import Checked, Exercise, Wrong, check
 from durable_redis.classroom.errors import ClassroomError
 from durable_redis.classroom.ledger import Ledger, ledger
@@ -24,6 +26,7 @@ from durable_redis.classroom.prediction import Observation, Prediction, observe,
 from durable_redis.classroom.quiz import Question, Quiz, quiz
 
 __all__ = [
+    "Adversary",
     "Checked",
     "ClassroomError",
     "Exercise",
@@ -33,6 +36,7 @@ __all__ = [
     "Question",
     "Quiz",
     "Wrong",
+    "adversary",
     "check",
     "ledger",
     "observe",

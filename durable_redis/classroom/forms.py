@@ -15,6 +15,7 @@ from durable_redis.classroom.errors import ClassroomError
 from durable_redis.classroom.words import as_html
 
 if TYPE_CHECKING:
+    from durable_redis.classroom.adversary import Adversary
     from durable_redis.classroom.prediction import Prediction
     from durable_redis.classroom.quiz import Question
 
@@ -130,3 +131,35 @@ class QuestionForm:
     def _press(self) -> None:
         option = self.answer.value
         self.status.value = _said(self.question.explain(option) if option else "Choose one first.")
+
+
+class AdversaryForm:
+    """Type an instant, crash, and read what it cost; as often as you like."""
+
+    def __init__(self, hunt: Adversary) -> None:
+        import ipywidgets
+
+        self.hunt = hunt
+        self.instant = ipywidgets.Text(
+            description="crash at (ms)", placeholder="such as 500", style={"description_width": "initial"}
+        )
+        self.button = _button("crash")
+        self.status = ipywidgets.HTML(_said(""))
+        self.ranking = ipywidgets.HTML()
+        self.button.on_click(lambda _: self._press())
+        row = ipywidgets.HBox([self.instant, self.button])
+        self.widget = ipywidgets.VBox([_heading(hunt.task), row, self.status, self.ranking])
+        self._show()
+
+    def _press(self) -> None:
+        typed = self.instant.value.strip().replace(",", "").replace("_", "")
+        try:
+            instant: Any = float(typed)
+        except ValueError:
+            instant = self.instant.value
+        self.status.value = _said(f"{self.hunt.at(instant)!r}.".replace("..", "."))
+        self._show()
+
+    def _show(self) -> None:
+        listed = "".join(f"<li>{as_html(repr(tried))}</li>" for tried in self.hunt.ranking()[:8])
+        self.ranking.value = f"<ol>{listed}</ol>" if listed else "<p>no tries yet</p>"

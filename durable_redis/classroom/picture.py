@@ -41,7 +41,7 @@ def draw(buckets: Sequence[Bucket], rows: Sequence[Row] = ()) -> str:
         f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="{LINE}"/>',
         *_list(listed, len(rows)),
         f'<g transform="translate(0 {top})">',
-        _text(16, 26, "Do the things come true that you are sure of?", size=14, weight=700),
+        as_text(16, 26, "Do the things come true that you are sure of?", size=14, weight=700),
         *_scale(len(buckets)),
     ]
     for place, bucket in enumerate(buckets):
@@ -53,33 +53,33 @@ def _list(listed: Sequence[Row], total: int) -> Iterator[str]:
     """One line a prediction, in the order of locking in."""
     if listed:
         newest = f", the newest {len(listed)} of {total}" if len(listed) < total else ""
-        yield _text(16, 26, f"Your predictions{newest}", size=14, weight=700)
+        yield as_text(16, 26, f"Your predictions{newest}", size=14, weight=700)
     for place, row in enumerate(listed):
         y = 50 + place * LINE_HEIGHT
         said = f"{row.name}: {row.predicted} ({row.confidence})"
         said += f"; the run says {row.the_run_said}" if row.the_run_said else ""
         said += "" if row.outcome in (CAME_TRUE, DID_NOT) else f"; {row.outcome}"
         yield _mark(16, y - 9, row.outcome)
-        yield _text(32, y, said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}...")
+        yield as_text(32, y, said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}...")
 
 
 def _scale(rows: int) -> Iterator[str]:
     for percent in (0, 50, 100):
         x = _x(Fraction(percent, 100))
-        yield _text(x, TOP - 10, f"{percent} %", anchor="middle", size=10)
+        yield as_text(x, TOP - 10, f"{percent} %", anchor="middle", size=10)
         yield f'<line x1="{x:g}" y1="{TOP - 4}" x2="{x:g}" y2="{TOP + ROW * rows - 8}" stroke="{LINE}"/>'
-    yield _text(RIGHT + 24, TOP - 10, "bar: promised, dot: came true", size=10)
+    yield as_text(RIGHT + 24, TOP - 10, "bar: promised, dot: came true", size=10)
 
 
 def _row(bucket: Bucket, y: int) -> Iterator[str]:
     promised = _x(bucket.promised)
-    yield _text(16, y + 4, bucket.confidence, weight=600)
+    yield as_text(16, y + 4, bucket.confidence, weight=600)
     yield f'<line x1="{LEFT}" y1="{y}" x2="{RIGHT}" y2="{y}" stroke="{LINE}" stroke-width="2"/>'
     yield f'<rect x="{promised - 2:g}" y="{y - 9}" width="4" height="18" fill="{INK}"/>'
     if bucket.share is not None:
         yield f'<circle cx="{_x(bucket.share):g}" cy="{y}" r="6" fill="{BLUE}" stroke="#ffffff"/>'
     said = f"{bucket.right} of {bucket.counted}" if bucket.counted else "none yet"
-    yield _text(RIGHT + 24, y - 3, said)
+    yield as_text(RIGHT + 24, y - 3, said)
     for place in range(min(bucket.counted, SQUARES)):
         yield _mark(RIGHT + 24 + 12 * place, y + 5, CAME_TRUE if place < bucket.right else DID_NOT)
 
@@ -97,7 +97,8 @@ def _x(share: Fraction) -> float:
     return round(float(LEFT + (RIGHT - LEFT) * share), 1)
 
 
-def _text(x: float, y: float, words: str, size: int = 12, weight: int = 400, anchor: str = "start") -> str:
+def as_text(x: float, y: float, words: str, size: int = 12, weight: int = 400, anchor: str = "start") -> str:
+    """Some words at a place; `anchor` says which end of them stands there."""
     return (
         f'<text x="{x:g}" y="{y:g}" font-size="{size}" font-weight="{weight}" text-anchor="{anchor}">'
         f"{escape(words, quote=False)}</text>"
