@@ -23,6 +23,7 @@ from durable_redis.engine import errors
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.errors import CommandError
 from durable_redis.engine.values import Container, Value
+from durable_redis.formats.resp_commands import strict_integer
 
 if TYPE_CHECKING:
     from durable_redis.engine.engine import Engine
@@ -166,11 +167,29 @@ class Call:
 
 
 Handler: TypeAlias = "Callable[[Call], Reply]"
+KeyFinder: TypeAlias = "Callable[[Sequence[bytes]], list[bytes]]"
+
+
+def counted_keys(at: int, target: int = 0) -> KeyFinder:
+    """Keys whose number stands before them, at `at`; `target` is the place of one more that is written to.
+
+    `counted_keys(2, target=1)` finds in ZUNIONSTORE t 2 a b WEIGHTS 1 2: t, a, b."""
+
+    def find(argv: Sequence[bytes]) -> list[bytes]:
+        count = strict_integer(argv[at])
+        if count is None or not 1 <= count < len(argv) - at:
+            return []
+        keys = list(argv[at + 1 : at + 1 + count])
+        return [argv[target], *keys] if target else keys
+
+    return find
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A row of the command table.  `subcommands` makes a container, such as OBJECT (see `container`)."""
+    """A row of the command table.  `subcommands` makes a container, such as OBJECT (see `container`).
+
+    `find_keys` is for a `movablekeys` command, whose arguments say where its keys are: `ZDIFF 2 a b` has two."""
 
     name: str
     arity: int
@@ -180,6 +199,7 @@ class Command:
     last_key: int = 0
     step: int = 0
     subcommands: Sequence[Command] = ()
+    find_keys: KeyFinder | None = None
 
     writes: bool = field(init=False)
     at_once: bool = field(init=False)
@@ -198,7 +218,9 @@ class Command:
         return flag in self.flags.split()
 
     def keys(self, argv: Sequence[bytes]) -> list[bytes]:
-        """The keys among the arguments, where they stand at fixed places (not so for `movablekeys` commands)."""
+        """The keys among the arguments, in order; none if the command has none, or says wrongly how many."""
+        if self.find_keys is not None:
+            return self.find_keys(argv)
         if not self.first_key:
             return []
         last = self.last_key if self.last_key >= 0 else len(argv) + self.last_key

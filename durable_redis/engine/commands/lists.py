@@ -10,7 +10,7 @@ from itertools import islice
 from durable_redis.engine import errors
 from durable_redis.engine.arguments import in_range, integer, positive
 from durable_redis.engine.errors import CommandError
-from durable_redis.engine.table import Call, Command, Handler
+from durable_redis.engine.table import Call, Command, Handler, counted_keys
 from durable_redis.engine.values import RedisList
 from durable_redis.formats.resp import NULL_ARRAY, OK, Reply
 
@@ -267,7 +267,7 @@ COMMANDS = (
     Command("rpushx", -3, "write denyoom fast", _push(left=False, only_if_exists=True), 1, 1, 1),
     Command("lpop", -2, "write fast", _pop("lpop", left=True), 1, 1, 1),
     Command("rpop", -2, "write fast", _pop("rpop", left=False), 1, 1, 1),
-    Command("lmpop", -4, "write movablekeys", lmpop),
+    Command("lmpop", -4, "write movablekeys", lmpop, find_keys=counted_keys(1)),
     Command("lmove", 5, "write denyoom", lmove, 1, 2, 1),
     Command("rpoplpush", 3, "write denyoom", rpoplpush, 1, 2, 1),
     Command("llen", 2, "readonly fast", llen, 1, 1, 1),

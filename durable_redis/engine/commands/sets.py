@@ -14,7 +14,7 @@ from durable_redis.engine.arguments import in_range, positive
 from durable_redis.engine.commands.lists import in_range_with_error
 from durable_redis.engine.commands.random_picks import pick, pick_many
 from durable_redis.engine.errors import CommandError
-from durable_redis.engine.table import Call, Command, Handler
+from durable_redis.engine.table import Call, Command, Handler, counted_keys
 from durable_redis.engine.values import RedisSet
 from durable_redis.formats.resp import Members, Reply
 
@@ -179,5 +179,5 @@ COMMANDS = (
     Command("sinterstore", -3, "write denyoom", _combine_and_store(_intersection), 1, -1, 1),
     Command("sunionstore", -3, "write denyoom", _combine_and_store(_union), 1, -1, 1),
     Command("sdiffstore", -3, "write denyoom", _combine_and_store(_difference), 1, -1, 1),
-    Command("sintercard", -3, "readonly movablekeys", sintercard),
+    Command("sintercard", -3, "readonly movablekeys", sintercard, find_keys=counted_keys(1)),
 )

@@ -15,7 +15,7 @@ from durable_redis.engine import errors
 from durable_redis.engine.arguments import integer, positive, score
 from durable_redis.engine.commands.sortedsets import with_scores
 from durable_redis.engine.errors import CommandError
-from durable_redis.engine.table import Call, Command, Handler
+from durable_redis.engine.table import Call, Command, Handler, counted_keys
 from durable_redis.engine.values import RedisSet, SortedSet
 from durable_redis.formats.resp import Reply
 
@@ -150,13 +150,25 @@ def zintercard(call: Call) -> Reply:
 
 _READ = "readonly movablekeys"
 _WRITE = "write denyoom movablekeys"
+_STORING = counted_keys(2, target=1)
 
 COMMANDS = (
-    Command("zunion", -3, _READ, _combine("zunion", _union, _JOINING)),
-    Command("zinter", -3, _READ, _combine("zinter", _intersection, _JOINING)),
-    Command("zdiff", -3, _READ, _combine("zdiff", _difference, ())),
-    Command("zunionstore", -4, _WRITE, _combine_and_store("zunionstore", _union, _JOINING), 1, 1, 1),
-    Command("zinterstore", -4, _WRITE, _combine_and_store("zinterstore", _intersection, _JOINING), 1, 1, 1),
-    Command("zdiffstore", -4, _WRITE, _combine_and_store("zdiffstore", _difference, ()), 1, 1, 1),
-    Command("zintercard", -3, _READ, zintercard),
+    Command("zunion", -3, _READ, _combine("zunion", _union, _JOINING), find_keys=counted_keys(1)),
+    Command("zinter", -3, _READ, _combine("zinter", _intersection, _JOINING), find_keys=counted_keys(1)),
+    Command("zdiff", -3, _READ, _combine("zdiff", _difference, ()), find_keys=counted_keys(1)),
+    Command(
+        "zunionstore", -4, _WRITE, _combine_and_store("zunionstore", _union, _JOINING), 1, 1, 1, find_keys=_STORING
+    ),
+    Command(
+        "zinterstore",
+        -4,
+        _WRITE,
+        _combine_and_store("zinterstore", _intersection, _JOINING),
+        1,
+        1,
+        1,
+        find_keys=_STORING,
+    ),
+    Command("zdiffstore", -4, _WRITE, _combine_and_store("zdiffstore", _difference, ()), 1, 1, 1, find_keys=_STORING),
+    Command("zintercard", -3, _READ, zintercard, find_keys=counted_keys(1)),
 )

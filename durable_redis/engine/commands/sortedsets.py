@@ -14,7 +14,7 @@ from durable_redis.engine.arguments import INT64_MAX, in_range, positive, score
 from durable_redis.engine.commands.lists import in_range_with_error, popped_count
 from durable_redis.engine.commands.random_picks import pick, pick_many
 from durable_redis.engine.errors import CommandError
-from durable_redis.engine.table import Call, Command, Handler
+from durable_redis.engine.table import Call, Command, Handler, counted_keys
 from durable_redis.engine.values import SortedSet
 from durable_redis.formats.resp import NULL_ARRAY, Double, Reply
 
@@ -230,6 +230,6 @@ COMMANDS = (
     Command("zrevrank", 3, "readonly fast", zrevrank, 1, 1, 1),
     Command("zpopmin", -2, "write fast", _pop(highest=False), 1, 1, 1),
     Command("zpopmax", -2, "write fast", _pop(highest=True), 1, 1, 1),
-    Command("zmpop", -4, "write movablekeys", zmpop),
+    Command("zmpop", -4, "write movablekeys", zmpop, find_keys=counted_keys(1)),
     Command("zrandmember", -2, "readonly", zrandmember, 1, 1, 1),
 )

@@ -6,6 +6,7 @@ elements; `->field` in a pattern means a field of a hash.  A BY pattern without 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from durable_redis.engine import errors
@@ -138,7 +139,13 @@ def sort_ro(call: Call) -> Reply:
     return _sort(call, read_only=True)
 
 
+def _keys(argv: Sequence[bytes]) -> list[bytes]:
+    """The list that is sorted, and the one that is written to.  What BY and GET lead to is anybody's guess."""
+    stored = [argv[i + 1] for i in range(2, len(argv) - 1) if argv[i].upper() == b"STORE"]
+    return [argv[1], *stored[-1:]]
+
+
 COMMANDS = (
-    Command("sort", -2, "write denyoom movablekeys", sort, 1, 1, 1),
+    Command("sort", -2, "write denyoom movablekeys", sort, 1, 1, 1, find_keys=_keys),
     Command("sort_ro", -2, "readonly movablekeys", sort_ro, 1, 1, 1),
 )
