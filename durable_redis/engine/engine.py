@@ -37,6 +37,7 @@ Effect: TypeAlias = tuple[int, list[bytes]]
 QUEUED = Status(b"QUEUED")
 
 _TRANSACTION_MARKS = (b"MULTI", b"EXEC")
+_REDIRECTIONS = ("MOVED", "CROSSSLOT", "CLUSTERDOWN")
 
 
 class Engine:
@@ -137,9 +138,12 @@ class Engine:
     def refuse(self, session: Session, argv: Sequence[bytes], error: ErrorReply) -> ErrorReply:
         """Answer an error instead of running a command; a transaction in progress will not run either.
 
-        If EXEC itself is refused, the transaction ends now (multi.c `execCommandAbort`)."""
+        If EXEC itself is refused, the transaction ends now (multi.c `execCommandAbort`).  A cluster's redirection is
+        answered as it is, since the client must understand it (server.c `processCommand`)."""
         if argv[0].upper() == b"EXEC":
             session.end_transaction()
+            if error.code in _REDIRECTIONS:
+                return error
             return ErrorReply(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
         if session.queue is not None:
             session.aborted = True

@@ -184,7 +184,7 @@ def hello(server: RedisServer, call: Call) -> Reply:
             (b"version", REDIS_VERSION.encode()),
             (b"proto", protocol),
             (b"id", _client(call).number),
-            (b"mode", b"standalone"),
+            (b"mode", b"cluster" if server.cluster is not None else b"standalone"),
             (b"role", b"master"),
             (b"modules", []),
         ]

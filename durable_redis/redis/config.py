@@ -23,9 +23,10 @@ DEFAULT_SAVE: tuple[SavePoint, ...] = ((3600, 1), (300, 100), (60, 10_000))
 _UNITS = {"": 1, "b": 1, "k": 1_000, "kb": 1_024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 _CHOICES = {"appendfsync": ("everysec", "always", "no")}
 _CANNOT_BE_SET = {"appendfilename": "immutable", "appenddirname": "immutable", "dbfilename": "protected"}
+_CANNOT_BE_SET |= {"cluster_enabled": "immutable", "cluster_config_file": "immutable"}
 _HIGHEST_HZ = 500
-_SIZES = ("auto_aof_rewrite_percentage", "auto_aof_rewrite_min_size")
-_FILE_NAMES = ("dbfilename", "appendfilename", "appenddirname")
+_SIZES = ("auto_aof_rewrite_percentage", "auto_aof_rewrite_min_size", "cluster_replica_validity_factor")
+_FILE_NAMES = ("dbfilename", "appendfilename", "appenddirname", "cluster_config_file")
 
 
 class ConfigError(PlainError, ValueError):
@@ -51,6 +52,14 @@ class Config:
     aof_timestamp_enabled: bool = False
     auto_aof_rewrite_percentage: int = 100
     auto_aof_rewrite_min_size: int = 64 * 2**20
+    # The cluster; times in ms
+    cluster_enabled: bool = False
+    cluster_config_file: str = "nodes.conf"
+    cluster_node_timeout: int = 15_000
+    cluster_replica_validity_factor: int = 10
+    cluster_replica_no_failover: bool = False
+    cluster_require_full_coverage: bool = True
+    cluster_allow_reads_when_down: bool = False
     # The server
     hz: int = 10
     requirepass: str = ""
@@ -70,6 +79,8 @@ class Config:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
+        if self.cluster_node_timeout < 1:
+            raise ConfigError(f"cluster_node_timeout can be 1 ms or more, not {self.cluster_node_timeout}")
         if not 1 <= self.hz <= _HIGHEST_HZ:
             raise ConfigError(f"hz can be 1 to {_HIGHEST_HZ} (calls of the cron a second), not {self.hz}")
         for point in self.save:

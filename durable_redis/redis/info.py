@@ -25,6 +25,7 @@ def render(server: RedisServer, sections: list[str], now_ms: int) -> str:
         "Persistence": _persistence(server, now_ms),
         "Stats": _stats(server),
         "Replication": _replication(server),
+        "Cluster": {"cluster_enabled": int(server.cluster is not None)},
         "Keyspace": _keyspace(server),
     }
     wanted = [name for name in sections if name not in ("all", "everything", "default")]
@@ -39,7 +40,7 @@ def render(server: RedisServer, sections: list[str], now_ms: int) -> str:
 def _server(server: RedisServer, now_ms: int) -> Fields:
     return {
         "redis_version": REDIS_VERSION,
-        "redis_mode": "standalone",
+        "redis_mode": "standalone" if server.cluster is None else "cluster",
         "hz": server.config.hz,
         "uptime_in_seconds": (now_ms * 1000 - server.started_us) // 1_000_000,
     }

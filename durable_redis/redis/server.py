@@ -16,7 +16,7 @@ What this file must not know: how a command works (`engine`), and what a log or 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from durable_redis.contract import (
     ChildEnded,
@@ -43,7 +43,11 @@ from durable_redis.formats.resp import (
     encode_command,
 )
 from durable_redis.redis import admin
-from durable_redis.redis.config import REDIS_VERSION, Config
+from durable_redis.redis.cluster.cluster import Cluster
+from durable_redis.redis.cluster.commands import commands
+from durable_redis.redis.cluster.routing import redirection
+from durable_redis.redis.cluster.topology import Topology
+from durable_redis.redis.config import REDIS_VERSION, Config, ConfigError
 from durable_redis.redis.persistence import aof, loading, rewrite, snapshots
 
 if TYPE_CHECKING:
@@ -55,7 +59,7 @@ CRON = "cron"
 class Client(Session):
     """One connection: a session of the engine, with its parser and the replies that wait for `before_sleep`."""
 
-    __slots__ = ("closing", "commands", "connection", "number", "output", "parser", "peer")
+    __slots__ = ("closing", "commands", "connection", "number", "output", "parser", "peer", "reads_replica")
 
     def __init__(self, connection: str, peer: str, number: int, authenticated: bool) -> None:
         super().__init__("", authenticated=authenticated)
@@ -66,15 +70,20 @@ class Client(Session):
         self.output = bytearray()
         self.commands = 0  # received so far: a command's number on its connection
         self.closing = False
+        self.reads_replica = False  # it has said READONLY: a cluster's replica may answer it
 
     def reply(self, reply: Reply) -> None:
         self.output += encode(reply, self.protocol)
 
 
 class RedisServer:
-    """A node of the contract.  `random` is its only source of luck (SPOP, RANDOMKEY)."""
+    """A node of the contract.  `random` is its only source of luck (SPOP, RANDOMKEY, elections).
 
-    def __init__(self, random: Random, config: Config | None = None) -> None:
+    `name` is its machine's, and `topology` the cluster that it is put into; both matter with `cluster_enabled` only."""
+
+    def __init__(
+        self, random: Random, config: Config | None = None, name: str = "", topology: Topology | None = None
+    ) -> None:
         self.config = config or Config()
         self.engine = Engine(random)
         self.engine.add_commands(admin.commands(self))
@@ -93,6 +102,7 @@ class RedisServer:
         self.started_us = 0
         self.ready = False
         self.stats = {"commands": 0, "connections": 0}
+        self.cluster = self._join(name, topology or Topology()) if self.config.cluster_enabled else None
         self._waiting: dict[str, None] = {}  # connections with replies to send, in order
 
     # -- the node ----------------------------------------------------------------------------------------------------
@@ -104,12 +114,17 @@ class RedisServer:
         if not loaded:
             return
         self.engine.dirty = 0
+        if self.cluster is not None and not (yield from self.cluster.boot(now)):
+            return
         incr, end = self.aof.position
         yield Note("ready", {"keys": len(self.engine.keyspace), "incr": incr, "end": end})
         self.ready = True
         yield SetTimer(CRON, now + 1_000_000 // self.config.hz)
 
     def handle(self, event: Event, now: int) -> Effects:
+        if self.cluster is not None and self.cluster.owns(event):
+            yield from self.cluster.handle(event, now)
+            return
         match event:
             case Received(connection=connection, data=data):
                 client = self.clients.get(connection)
@@ -132,6 +147,9 @@ class RedisServer:
         # The log first: write it, and with `always` fsync it.
         survived = yield from self.aof.flush(now)
         if not survived:
+            return
+        # Then what a cluster's node has promised, and its messages.
+        if self.cluster is not None and not (yield from self.cluster.before_sleep(now)):
             return
         # Then the replies.
         for connection in self._waiting:
@@ -159,6 +177,7 @@ class RedisServer:
             "written": self.aof.written_position,
             "child": self.child or "",
             "dirty": self.engine.dirty,
+            **(self.cluster.view() if self.cluster is not None else {}),
         }
 
     # -- commands ----------------------------------------------------------------------------------------------------
@@ -209,10 +228,20 @@ class RedisServer:
         self.aof.feed(stream, now)
         return True
 
-    def _admit(self, client: Session, command: Any, argv: list[bytes]) -> ErrorReply | None:
+    def _join(self, name: str, topology: Topology) -> Cluster:
+        if not name:
+            raise ConfigError("cluster_enabled needs the machine's name: give it to RedisServer, or use RedisCluster")
+        cluster = Cluster(self, name, topology)
+        self.engine.add_commands(commands(cluster))
+        return cluster
+
+    def _admit(self, session: Session, command: Any, argv: list[bytes]) -> ErrorReply | None:
         """Refuse what may not run now (server.c `processCommand`)."""
+        client = cast("Client", session)
         if not client.authenticated and not command.has_flag("no_auth"):
             return ErrorReply("NOAUTH Authentication required.")
+        if self.cluster is not None and (elsewhere := redirection(self.cluster, client, command, argv)) is not None:
+            return elsewhere
         # EXEC counts as what it would run: the disk may have failed since that was queued.
         if command.writes or command.name == "ping" or (command.name == "exec" and client.transaction_writes):
             return self._disk_refusal()

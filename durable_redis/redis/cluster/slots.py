@@ -24,6 +24,11 @@ SLOTS = 16_384
 SlotSet: TypeAlias = int
 ALL: SlotSet = (1 << SLOTS) - 1
 
+
+class SlotError(ValueError):
+    """A text that is no set of slots.  It says which part is not, and what would be one."""
+
+
 SlotRange: TypeAlias = tuple[int, int]
 """First and last slot, both included, as Redis writes them: 0-5460."""
 
@@ -71,6 +76,29 @@ def ranges_of(slots: SlotSet) -> list[SlotRange]:
         ranges.append((first, first + ones - 1))
         first += ones
     return ranges
+
+
+def slots_text(slots: SlotSet, separator: str = ",") -> str:
+    """`0-5460,6000`; "-" for no slot at all."""
+    return separator.join(str(a) if a == b else f"{a}-{b}" for a, b in ranges_of(slots)) or "-"
+
+
+def parse_slots(text: str, separator: str = ",") -> SlotSet:
+    """The set of slots written so, in ascending order: parse_slots("0-1,3") == 0b1011.  Raises SlotError."""
+    if text == "-":
+        return 0
+    ranges = []
+    least = 0
+    for part in text.split(separator):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or len(part) > 11:
+            raise SlotError(f"slots are written like 0-5460{separator}6000, not {part[:40]!r}")
+        begin, end = int(first), int(last or first)
+        if not least <= begin <= end < SLOTS:
+            raise SlotError(f"slots are numbers from 0 to {SLOTS - 1} in ascending order, and {part!r} breaks it")
+        least = end + 1
+        ranges.append((begin, end))
+    return slots_in(ranges)
 
 
 def equal_shares(primaries: int) -> list[SlotRange]:

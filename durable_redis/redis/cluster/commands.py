@@ -1,0 +1,296 @@
+"""The commands of a cluster node: CLUSTER ..., READONLY, READWRITE, and what a cluster forbids.
+
+    ask      CLUSTER INFO, NODES, SLOTS, SHARDS, MYID, KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT
+    make     CLUSTER MEET, ADDSLOTS, ADDSLOTSRANGE, REPLICATE, BUMPEPOCH
+    act      CLUSTER FAILOVER FORCE | TAKEOVER
+
+There is one database only, 0.  `CLUSTERBUS` is ours: with it a connection becomes one of the bus (see `bus`).
+
+The texts are Redis 7.0's (cluster.c `clusterCommand`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from durable_redis.contract import Effects
+from durable_redis.engine import Call, Command, container
+from durable_redis.engine.arguments import integer
+from durable_redis.engine.errors import CommandError
+from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
+from durable_redis.redis import admin
+from durable_redis.redis.cluster import bus, nodes_conf
+from durable_redis.redis.cluster.membership import ClusterNode
+from durable_redis.redis.cluster.nodes_conf import PORT
+from durable_redis.redis.cluster.slots import SLOTS, key_slot, ranges_of
+
+if TYPE_CHECKING:
+    from durable_redis.redis.cluster.cluster import Cluster
+    from durable_redis.redis.server import Client
+
+Handler = Callable[["Cluster", Call], Reply]
+
+
+def commands(cluster: Cluster) -> list[Command]:
+    """The rows, bound to one node."""
+
+    def row(name: str, arity: int, flags: str, handler: Handler) -> Command:
+        return Command(name, arity, flags, partial(handler, cluster))
+
+    older = cluster.server.engine.commands
+    return [
+        container(
+            "cluster",
+            -2,
+            row("cluster|info", 2, "stale", cluster_info),
+            row("cluster|nodes", 2, "stale", cluster_nodes),
+            row("cluster|slots", 2, "stale", cluster_slots),
+            row("cluster|shards", 2, "stale", cluster_shards),
+            row("cluster|myid", 2, "stale", cluster_myid),
+            row("cluster|keyslot", 3, "stale", cluster_keyslot),
+            row("cluster|countkeysinslot", 3, "stale", cluster_countkeysinslot),
+            row("cluster|getkeysinslot", 4, "stale", cluster_getkeysinslot),
+            row("cluster|meet", -4, "admin stale", cluster_meet),
+            row("cluster|addslots", -3, "admin stale", cluster_addslots),
+            row("cluster|addslotsrange", -4, "admin stale", cluster_addslotsrange),
+            row("cluster|replicate", 3, "admin stale", cluster_replicate),
+            row("cluster|bumpepoch", 2, "admin stale", cluster_bumpepoch),
+            row("cluster|failover", -2, "admin stale", cluster_failover),
+        ),
+        row("readonly", 1, "fast loading stale", readonly),
+        row("readwrite", 1, "fast loading stale", readwrite),
+        row("clusterbus", 2, "no_auth no_multi", clusterbus),
+        Command("select", 2, "loading stale fast", partial(_select, older["select"].handler)),
+        Command("move", 3, "write fast", _forbidden, 1, 1, 1),
+        Command("swapdb", 3, "write fast", _forbidden),
+    ]
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+def cluster_info(cluster: Cluster, call: Call) -> Reply:
+    members = cluster.membership
+    voters = members.voters
+    assigned = SLOTS - members.unassigned.bit_count()
+    doubtful = sum(node.slots.bit_count() for node in voters if node.health is bus.Health.PFAIL)
+    failed = sum(node.slots.bit_count() for node in voters if node.failed)
+    shard = members.primary_of(members.me) or members.me
+    fields = {
+        "cluster_state": "ok" if cluster.state.ok else "fail",
+        "cluster_slots_assigned": assigned,
+        "cluster_slots_ok": assigned - doubtful - failed,
+        "cluster_slots_pfail": doubtful,
+        "cluster_slots_fail": failed,
+        "cluster_known_nodes": len(members.nodes),
+        "cluster_size": len(voters),
+        "cluster_current_epoch": members.current_epoch,
+        "cluster_my_epoch": shard.config_epoch,
+    }
+    text = "".join(f"{name}:{value}\r\n" for name, value in fields.items())
+    return Verbatim("txt", text.encode("ascii"))
+
+
+def cluster_nodes(cluster: Cluster, call: Call) -> Reply:
+    members, links = cluster.membership, cluster.links
+    lines = [
+        nodes_conf.describe(members, node, node is members.me or links.is_up(node.name)) + "\n"
+        for node in members.nodes.values()
+    ]
+    return Verbatim("txt", "".join(lines).encode("ascii"))
+
+
+def cluster_slots(cluster: Cluster, call: Call) -> Reply:
+    """[first, last, [host, port, id, []] of the primary, the same of each replica that has not failed], by slot."""
+    members = cluster.membership
+    rows: list[list[Reply]] = []
+    for node in members.voters:
+        replicas = [_address(replica) for replica in members.replicas_of(node.name) if not replica.failed]
+        rows += [[first, last, _address(node), *replicas] for first, last in ranges_of(node.slots)]
+    return sorted(rows, key=lambda row: cast("int", row[0]))
+
+
+def _address(node: ClusterNode) -> list[Reply]:
+    return [node.name.encode("ascii"), PORT, node.id.encode("ascii"), []]
+
+
+def cluster_shards(cluster: Cluster, call: Call) -> Reply:
+    members = cluster.membership
+    shards: list[Reply] = []
+    for primary in members.nodes.values():
+        if primary.is_primary:
+            bounds = [bound for ends in ranges_of(primary.slots) for bound in ends]
+            nodes = [primary, *members.replicas_of(primary.name)]
+            shards.append(Map([(b"slots", bounds), (b"nodes", [_in_shard(cluster, node) for node in nodes])]))
+    return shards
+
+
+def _in_shard(cluster: Cluster, node: ClusterNode) -> Reply:
+    name = node.name.encode("ascii")
+    offset = cluster.server.offset if node is cluster.membership.me else node.offset
+    return Map(
+        [
+            (b"id", node.id.encode("ascii")),
+            (b"port", PORT),
+            (b"ip", name),
+            (b"endpoint", name),
+            (b"role", b"master" if node.is_primary else b"replica"),
+            (b"replication-offset", offset),
+            (b"health", b"fail" if node.failed else b"online"),
+        ]
+    )
+
+
+def cluster_myid(cluster: Cluster, call: Call) -> Reply:
+    return cluster.membership.me.id.encode("ascii")
+
+
+def cluster_keyslot(cluster: Cluster, call: Call) -> Reply:
+    return key_slot(call.argv[2])
+
+
+def cluster_countkeysinslot(cluster: Cluster, call: Call) -> Reply:
+    return len(_keys_in(call, _slot(call.argv[2])))
+
+
+def cluster_getkeysinslot(cluster: Cluster, call: Call) -> Reply:
+    slot, count = _slot(call.argv[2]), integer(call.argv[3])
+    return ErrorReply("ERR Invalid number of keys") if count < 0 else list(_keys_in(call, slot)[:count])
+
+
+def _keys_in(call: Call, slot: int) -> list[bytes]:
+    """By looking at every key; Redis keeps a list of each slot's keys."""
+    return [key for key in call.engine.keyspace.databases[0].values if key_slot(key) == slot]
+
+
+_BAD_SLOT = "ERR Invalid or out of range slot"
+
+
+def _slot(text: bytes) -> int:
+    slot = integer(text, _BAD_SLOT)
+    if not 0 <= slot < SLOTS:
+        raise CommandError(_BAD_SLOT)
+    return slot
+
+
+# -- making ----------------------------------------------------------------------------------------------------------
+
+
+def cluster_meet(cluster: Cluster, call: Call) -> Reply:
+    """CLUSTER MEET host port: the host is a machine's name.  The greeting goes out with the next cron."""
+    name = call.argv[2].decode("latin-1")
+    if not name.isascii() or not name.isprintable() or " " in name or not 0 < len(name) <= bus.LONGEST_NAME:
+        return ErrorReply(f"ERR Invalid node address specified: {name}:{call.argv[3].decode('latin-1')}")
+    if name not in cluster.membership.nodes:
+        cluster.membership.add(name).to_be_met = True
+    return OK
+
+
+def cluster_addslots(cluster: Cluster, call: Call) -> Reply:
+    return _add_slots(cluster, [(slot, slot) for slot in map(_slot, call.argv[2:])])
+
+
+def cluster_addslotsrange(cluster: Cluster, call: Call) -> Reply:
+    bounds = [_slot(word) for word in call.argv[2:]]
+    if len(bounds) % 2:
+        return ErrorReply("ERR wrong number of arguments for 'cluster|addslotsrange' command")
+    return _add_slots(cluster, list(zip(bounds[::2], bounds[1::2], strict=True)))
+
+
+def _add_slots(cluster: Cluster, ranges: list[tuple[int, int]]) -> Reply:
+    members = cluster.membership
+    wanted = 0
+    for first, last in ranges:
+        if first > last:
+            return ErrorReply(f"ERR start slot number {first} is greater than end slot number {last}")
+        for slot in range(first, last + 1):
+            if members.owner_of(slot) is not None:
+                return ErrorReply(f"ERR Slot {slot} is already busy")
+            if wanted >> slot & 1:
+                return ErrorReply(f"ERR Slot {slot} specified multiple times")
+            wanted |= 1 << slot
+    members.me.slots |= wanted
+    members.promise()
+    return OK
+
+
+def cluster_replicate(cluster: Cluster, call: Call) -> Reply:
+    """CLUSTER REPLICATE id: be a replica of that primary; a primary must be empty, and serve nothing."""
+    members = cluster.membership
+    wanted = call.argv[2].decode("latin-1")
+    primary = next((node for node in members.nodes.values() if node.id == wanted), None)
+    if primary is None:
+        return ErrorReply(f"ERR Unknown node {wanted}")
+    if primary is members.me:
+        return ErrorReply("ERR Can't replicate myself")
+    if not primary.is_primary:
+        return ErrorReply("ERR I can only replicate a master, not a replica.")
+    if members.me.is_primary and (members.me.slots or len(call.engine.keyspace)):
+        return ErrorReply("ERR To set a master the node must be empty and without assigned slots.")
+    cluster.server.todo.append(partial(cluster.follow, primary.name))
+    return OK
+
+
+def cluster_bumpepoch(cluster: Cluster, call: Call) -> Reply:
+    cluster.membership.take_new_epoch()
+    return Status(b"BUMPED %d" % cluster.membership.current_epoch)
+
+
+# -- acting ----------------------------------------------------------------------------------------------------------
+
+
+def cluster_failover(cluster: Cluster, call: Call) -> Reply:
+    """CLUSTER FAILOVER FORCE: an election now, whatever the primary says.  TAKEOVER: without an election."""
+    members = cluster.membership
+    option = call.option(2)
+    if len(call.argv) > 3 or option not in (b"FORCE", b"TAKEOVER"):
+        return ErrorReply("ERR syntax error")
+    if members.me.is_primary:
+        return ErrorReply("ERR You should send CLUSTER FAILOVER to a replica")
+    if members.primary_of(members.me) is None:
+        return ErrorReply("ERR I'm a replica but my master is unknown to me")
+
+    def take_over(now: int) -> Effects:
+        members.take_new_epoch()
+        yield from cluster.candidate.take_over(members.current_epoch, now)
+
+    if option == b"TAKEOVER":
+        cluster.server.todo.append(take_over)
+    else:
+        cluster.candidate.force(call.now_ms * 1000)
+        cluster.server.todo.append(cluster.candidate.cron)
+    return OK
+
+
+# -- the rest --------------------------------------------------------------------------------------------------------
+
+
+def readonly(cluster: Cluster, call: Call) -> Reply:
+    cast("Client", call.session).reads_replica = True
+    return OK
+
+
+def readwrite(cluster: Cluster, call: Call) -> Reply:
+    cast("Client", call.session).reads_replica = False
+    return OK
+
+
+def clusterbus(cluster: Cluster, call: Call) -> Reply:
+    if call.argv[1] != bus.VERSION:
+        return ErrorReply(f"ERR this node speaks version {bus.VERSION.decode()} of the cluster bus")
+    cluster.server.todo.append(partial(cluster.adopt, cast("Client", call.session)))
+    return admin.LATER  # never: from now on messages are exchanged, not replies
+
+
+def _select(older: Callable[[Call], Reply], call: Call) -> Reply:
+    reply = older(call)
+    if call.session.db:
+        call.session.db = 0
+        return ErrorReply("ERR SELECT is not allowed in cluster mode")
+    return reply
+
+
+def _forbidden(call: Call) -> Reply:
+    return ErrorReply(f"ERR {call.argv[0].decode('latin-1').upper()} is not allowed in cluster mode")
