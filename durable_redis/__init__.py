@@ -19,6 +19,7 @@ The code is meant to be read, in this order, one sitting a line:
     redis.persistence    the append-only file and the snapshots in motion, and recovery
     formats.rdb          the snapshot as bytes
     lab                  deployments, clients, runs, receipts, sweeps
+    verify               judges: what must hold of a run, and whether it does
     console              the widget
     classroom            predictions, checks, exit questions
 """
@@ -30,7 +31,8 @@ from durable_redis.lab.receipt import Receipt
 from durable_redis.lab.run import Run, replay
 from durable_redis.lab.source import source
 from durable_redis.lab.sweep import Sweep, sweep
+from durable_redis.verify.linearizability import linearizable
 
 __version__ = "0.1.0"
 
-__all__ = ["Console", "LabError", "Receipt", "Redis", "Run", "Sweep", "replay", "source", "sweep"]
+__all__ = ["Console", "LabError", "Receipt", "Redis", "Run", "Sweep", "linearizable", "replay", "source", "sweep"]

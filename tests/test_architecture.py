@@ -39,6 +39,7 @@ FLOORS = {
 }
 SIDEWAYS = {
     ("memorydb", "redis"),  # MemoryDB's server is Redis's server with another rule for the reply
+    ("verify", "lab"),  # the judges read playbacks; nothing in the lab needs a judge
     ("inspection", "inspection_log"),  # one command in two files
     ("__main__", "__init__"),  # the command line may use the public names
 }

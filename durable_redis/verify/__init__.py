@@ -1,0 +1,8 @@
+"""The judges: what must hold of a run, and whether it does.
+
+They read what is left when a run is over: the journal, the clients' own records, the keyspaces of the servers.  They
+never ask a server what it believes: the judge of a promise must not be the one who gave it.
+
+Reading order: `history` and `models` (what the clients saw, and what one key may answer), `linearizability` (is there
+an order in which it all makes sense?).
+"""
