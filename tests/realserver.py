@@ -113,12 +113,16 @@ class RealServer:
     """A real server in a process of its own; start it with `with`, or with `start()` and `stop()`.
 
     `arguments` are appended to the command line, where the later of two settings wins: `"--port", "7001"` opens a port.
-    `directory` is the server's `dir`: give one to keep its files, or to start it on files made before.
+    `directory` is the server's `dir`: give one to keep its files, or to start it on files made before.  `config` is a
+    configuration file, which a Sentinel (`"--sentinel"`) cannot do without.
     """
 
-    def __init__(self, binary: ServerBinary, *arguments: str, directory: Path | None = None) -> None:
+    def __init__(
+        self, binary: ServerBinary, *arguments: str, directory: Path | None = None, config: Path | None = None
+    ) -> None:
         self.binary = binary
         self.arguments = arguments
+        self._config = [str(config)] if config else []
         # A path of a unix socket has at most 107 bytes, which pytest's own temporary folders can exceed.
         self._folder = Path(tempfile.mkdtemp(prefix="real-"))
         self.directory = directory or self._folder
@@ -138,7 +142,16 @@ class RealServer:
         """Start it and wait until it has loaded its files and answers PING; RuntimeError with its log if not."""
         assert self._process is None, "the server is already running"
         self.socket_path.unlink(missing_ok=True)
-        command = [str(self.binary.path), "--port", "0", "--unixsocket", str(self.socket_path), "--save", ""]
+        command = [
+            str(self.binary.path),
+            *self._config,
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.socket_path),
+            "--save",
+            "",
+        ]
         command += ["--dir", str(self.directory), "--logfile", str(self._log_path), "--daemonize", "no"]
         self._process = subprocess.Popen(
             [*command, *self.arguments],

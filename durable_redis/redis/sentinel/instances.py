@@ -77,7 +77,7 @@ class Peer(Instance):
         self.vote_epoch = 0  # ... in this epoch
         self.answered_us = 0
         self.greeted_us = 0  # when it was last sent a hello
-        self.hello_us = 0  # when it last sent one
+        self.hello_us = now  # when it last sent one; until then: when it became known
 
     def forget_answer(self) -> None:
         self.says_down = False

@@ -75,7 +75,7 @@ def peer(sentinel: Sentinel, other: Peer, now: int) -> Map:
     fields = _instance(other, other.run_id or other.name, SENTINEL_PORT, flags, now)
     fields |= {
         "down-after-milliseconds": sentinel.config.down_after_ms,
-        "last-hello-message": _age_ms(other.hello_us, now) if other.hello_us else 0,
+        "last-hello-message": _age_ms(other.hello_us, now),
         "voted-leader": other.vote or "?",
         "voted-leader-epoch": other.vote_epoch,
     }
