@@ -38,11 +38,10 @@ def cut(world: World, ways: Iterable[tuple[str, str]]) -> None:
         world.wire(source, target).cut = True
         for way in ((source, target), (target, source)):
             world.wire(*way).deaf = True
-    for machine in world.machines.values():
-        if not machine.powered:  # what it had sent is lost: nobody sends it again
-            forget_stalled(world, machine)
     for connection, target, direction in _directions(world):
-        if direction.wire.deaf and any(segment.kind in ACKNOWLEDGED for segment in direction.in_flight):
+        if not world.machines[direction.source].powered:
+            _forget(world, direction)
+        elif direction.wire.deaf and any(segment.kind in ACKNOWLEDGED for segment in direction.in_flight):
             expect_acknowledgement(world, connection, target)
 
 
@@ -89,8 +88,6 @@ def give_up(world: World, connection: Connection, target: str, since_us: int) ->
     direction.waits_since_us = None
     lost = _drop(world, direction) if direction.wire.cut else 0
     sender = world.machines[direction.source]
-    if not sender.powered:
-        return False
     world.record(sender.name, "", GaveUp(connection.name, target, lost))
     incarnation = connection.incarnations.pop(sender.name, 0)
     if not connection.incarnations:
@@ -105,9 +102,7 @@ def forget_stalled(world: World, machine: Machine) -> None:
     """The machine lost its power: nobody will send again what stalled on its way from there."""
     for _, _, direction in _directions(world):
         if direction.source == machine.name:
-            direction.waits_since_us = None
-            if direction.wire.cut:
-                _drop(world, direction)
+            _forget(world, direction)
 
 
 def never_left(connection: Connection) -> bool:
@@ -127,9 +122,15 @@ def _send_again(world: World, direction: Direction) -> None:
     stalled: list[Segment] = [segment for segment in direction.in_flight if segment.arrived]
     for segment in stalled:
         segment.due_us = world.now_us + direction.wire.latency_us
-        direction.latest_due_us = max(direction.latest_due_us, segment.due_us)
-    if stalled and stalled[0] is direction.in_flight[0]:
+    if stalled:
         world.schedule(stalled[0].due_us, "arrive", stalled[0].number)
+
+
+def _forget(world: World, direction: Direction) -> None:
+    """The sender has no power, and will send nothing again."""
+    direction.waits_since_us = None
+    if direction.wire.cut:
+        _drop(world, direction)
 
 
 def _drop(world: World, direction: Direction) -> int:

@@ -243,7 +243,7 @@ class World:
 
     def hang_up(self, connection: Connection, machine: str) -> None:
         """Let a kernel close a connection: it says so to the peer, if the peer can know of the connection at all."""
-        if connection.opener == machine and links.never_left(connection):
+        if links.never_left(connection):
             self.network.close(connection)
         else:
             self.emit("close", connection, connection.peer(machine))
