@@ -9,6 +9,10 @@ the most fragile to the most lasting:
     platter       what has been fsynced, or written back    (lost with the disk)
     RDB           what the newest durable snapshot holds     (lost with the disk)
 
+Each server has a ledger.  What a replica holds it has from a primary: a place in that one's *history* (`histories`), so
+marks count a replica's writes as they count a primary's.  A full sync replaces all that a replica had; what its log and
+its snapshots held before stays there until they are written anew, and then the marks count what both have in common.
+
 The ledger reads the journal and the disk, after every step, and never the server's mind: it is the truth beside which
 the server's own INFO can be laid.  What a crash would leave follows from the marks, and a test crashes at every step to
 see whether it is so.
@@ -17,22 +21,25 @@ see whether it is so.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from durable_redis.contract import Exit, Note, Rename, Send
-from durable_redis.formats.aof import Manifest
-from durable_redis.formats.aof_manifest import AofError
+from durable_redis.lab.histories import BOOT, PROMOTION, RESTART, Histories, History, Write, common
+from durable_redis.lab.logreach import NOWHERE, LogReach, Position
 from durable_redis.redis.config import Config
 from durable_redis.sim.disk import File
 from durable_redis.sim.faults import CRASHES, Crashed
 from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
-Position = tuple[int, int]
-NOWHERE: Position = (0, 0)
+RECEIVED = "temp-sync.rdb"
+"""The name under which a replica stores its primary's snapshot, before it takes the place of its own."""
 READ_AT_ONCE = (Note, Rename, Exit, Crashed)
 """The kinds of step at which the ledger looks at the disk, and so must be read before the next one."""
+FAILOVER = "failover"
+"""Beside the kinds of crash: the server is gone for good, and the replica that has most takes over."""
 
 
 class Marks(NamedTuple):
@@ -57,16 +64,6 @@ class Marks(NamedTuple):
                 return 0
 
 
-@dataclass(slots=True)
-class Write:
-    """A write that a server executed: by whom it was asked for, and where it stands in the log."""
-
-    connection: str
-    command: int
-    position: Position
-    step: int
-
-
 @dataclass(frozen=True, slots=True)
 class Loss:
     """A write that a restart did not find: the step of the crash (or of the end of the process) after which it was
@@ -76,79 +73,178 @@ class Loss:
     place: int
 
 
-class Ledger:
-    """The writes of one server, in order, and the marks over them."""
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A write that a full sync threw away: the step at which it did, and whose copy the server became."""
 
-    def __init__(self, machine: Machine, config: Config) -> None:
+    step: int
+    primary: str
+
+
+@dataclass(slots=True)
+class Contents:
+    """A data set: its writes, and from where on the server's log holds each.  `begins` is where the log holds the first
+    of it: behind that is another data set, which this one replaced."""
+
+    writes: list[Write] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    begins: Position = NOWHERE
+
+
+class Ledger:
+    """The writes that one server holds, in order, and the marks over them."""
+
+    def __init__(self, machine: Machine, config: Config, books: Books) -> None:
         self.machine = machine
         self.config = config
-        self.writes: list[Write] = []  # executed and not lost
+        self.books = books
+        self.reach = LogReach(config)
+        self.history: History | None = None
+        self.contents = Contents()
         self.index: dict[tuple[str, int], int] = {}  # (connection, command) -> place among the writes
         self.acknowledged: list[int] = []  # the places of those whose reply was sent, ascending
-        self._unanswered: dict[str, list[int]] = {}  # connection -> places of those whose reply was not
-        self.lost_in: dict[tuple[str, int], Loss] = {}  # (connection, command) -> the crash that lost it
+        self.lost_in: dict[tuple[str, int], Loss] = {}  # what a restart did not find, and not got again since
+        self.discarded: dict[tuple[str, int], Discard] = {}  # likewise what a full sync threw away
+        self._unanswered: dict[str, list[Write]] = {}  # connection -> those whose reply was not sent
+        self._is_ready = False  # it has recovered, and has not gone down since
         self._log_is_new = False
-        self._positions: list[Position] = []
-        self._forked = 0  # writes when the last child was forked
-        self._snapshots: list[tuple[File, int]] = []  # RDB files that a restart may find, with the writes in each
+        self._replaced: list[Contents] = []  # data sets that the log may still hold, the newest last
+        self._forked: list[Write] = []  # what there was when the last child was forked
+        # RDB files that a restart may find, with what is in each; None: it came from the primary just now
+        self._snapshots: list[tuple[File, list[Write] | None]] = []
         self._crashes: list[tuple[int, int]] = []  # since it was up: the step, and the writes that were left after it
-        self._manifest_path = f"{config.appenddirname}/{config.appendfilename}.manifest"
-        self._manifests: dict[bytes, Manifest] = {}  # by their text: they are looked at after every step
+
+    @property
+    def writes(self) -> list[Write]:
+        """What the server holds in RAM; while it is down, what it held."""
+        return self.contents.writes
 
     # -- reading the journal -----------------------------------------------------------------------------------------
 
     def read(self, number: int, step: Step) -> None:
         """Take notice of one step of this server's machine."""
         match step.what:
-            case Note(kind="executed", facts=facts):
-                position = (facts["incr"], facts["end"])
-                write = Write(facts["connection"], facts["command"], position, number)
-                self.index[write.connection, write.command] = len(self.writes)
-                self._unanswered.setdefault(write.connection, []).append(len(self.writes))
-                self.writes.append(write)
-                self._positions.append(position)
+            case Note(kind=kind, facts=facts):
+                self._read_note(kind, facts, number)
             case Send(connection=connection):  # the promise has left the house
-                for place in self._unanswered.pop(connection, ()):
-                    insort(self.acknowledged, place)
-            case Note(kind="forked"):
-                self._forked = len(self.writes)
-            case Rename(new=new) if new == self.config.dbfilename:
-                self._take_snapshot(self._forked if step.task == "bgsave" else len(self.writes))
+                for write in self._unanswered.pop(connection, ()):
+                    write.answered = number
+                    self.books.answered(write)
+            case Rename(old=old, new=new) if new == self.config.dbfilename:
+                self._take_snapshot(None if old == RECEIVED else self._forked if step.task == "bgsave" else self.writes)
             case Crashed() | Exit():
                 self._unanswered.clear()
+                self._is_ready = False
                 self._crashes.append((number, self.marks().surviving("process kill", self.config.appendonly)))
-            case Note(kind="log begun"):
-                self._log_is_new = True
-            case Note(kind="ready", facts=facts):
-                self._recovered((facts["incr"], facts["end"]), number)
+                self.books.changed = True
 
-    def _take_snapshot(self, writes: int) -> None:
+    def _read_note(self, kind: str, facts: Mapping[str, Any], number: int) -> None:
+        histories, name = self.books.histories, self.machine.name
+        match kind:
+            case "executed":
+                self._executed(facts, number)
+            case "applied":
+                self._follow(histories.get(facts["replid"]), facts["offset"], (facts["incr"], facts["end"]))
+            case "synced" if facts["how"] == "full":
+                self._copied(facts, number)
+            case "synced":
+                self.history = histories.get(facts["replid"])
+            case "role" if facts["role"] == "primary" and self._is_ready:
+                self.history = histories.begin(facts["replid"], name, number, PROMOTION, self.writes, self.history)
+            case "forked":
+                self._forked = list(self.writes)
+            case "log begun":
+                self._log_is_new = True
+            case "ready":
+                self._recovered(facts, number)
+
+    def _executed(self, facts: Mapping[str, Any], number: int) -> None:
+        assert self.history is not None, f"{self.machine.name} executes a write before it is ready"
+        position = facts["incr"], facts["end"]
+        write = Write(facts["connection"], facts["command"], self.machine.name, position, number, self.history)
+        self.history.add(write, facts.get("offset", 0))
+        self.books.writes[write.key] = write
+        self._unanswered.setdefault(write.connection, []).append(write)
+        self._hold(write, position)
+
+    def _follow(self, history: History, offset: int, position: Position) -> None:
+        """A replica has executed the stream of this history up to an offset."""
+        self.history = history
+        for write in history.writes[len(self.writes) : history.upto(offset)]:
+            self._hold(write, position)
+        self.books.changed = True
+
+    def _hold(self, write: Write, position: Position) -> None:
+        place = self.index[write.key] = len(self.writes)
+        self.contents.writes.append(write)
+        self.contents.positions.append(position)
+        if write.answered:
+            insort(self.acknowledged, place)
+        self.lost_in.pop(write.key, None)
+        self.discarded.pop(write.key, None)
+
+    def _copied(self, facts: Mapping[str, Any], number: int) -> None:
+        """A full sync: all that the server had is gone, and it holds what its primary held at that offset."""
+        history = self.history = self.books.histories.get(facts["replid"])
+        position = facts["incr"], facts["end"]
+        writes = history.writes[: history.upto(facts["offset"])]
+        for write in self.writes[common(self.writes, writes) :]:
+            self.discarded[write.key] = Discard(number, facts["primary"])
+        self._snapshots = [(file, writes if held is None else held) for file, held in self._snapshots]
+        self._replaced.append(self.contents)
+        self._become(Contents(writes, [position] * len(writes), position))
+
+    def _take_snapshot(self, writes: list[Write] | None) -> None:
         """An RDB file has got its name.  Which of them a power loss leaves, the disk will say."""
         disk, name = self.machine.disk, self.config.dbfilename
         within_reach = [disk.durable.get(name), *(change.file for change in disk.changes)]
         known = [pair for pair in self._snapshots if any(pair[0] is file for file in within_reach)]
         new = disk.files.get(name)
         if new is not None and all(file is not new for file, _ in known):
-            known.append((new, writes))
+            known.append((new, None if writes is None else list(writes)))
         self._snapshots = known
 
-    def _recovered(self, position: Position, number: int) -> None:
-        """The server is up again: the writes behind what it loaded are gone."""
-        if not self.config.appendonly:
-            kept = self.marks().snapshot
-        else:  # a server that finds no log begins one, and with it from nothing
-            kept = 0 if self._log_is_new else bisect_right(self._positions, position)
-        self._log_is_new = False
+    def _recovered(self, facts: Mapping[str, Any], number: int) -> None:
+        """The server is up: the writes behind what it loaded are gone."""
+        before, held = self.history, self._loaded(facts)
+        kept = common(self.writes, held.writes)
         for place, write in enumerate(self.writes[kept:], start=kept):
             step = next((step for step, left in self._crashes if left <= place), number)
-            self.lost_in[write.connection, write.command] = Loss(step, place)
-            del self.index[write.connection, write.command]
-        del self.writes[kept:]
-        del self._positions[kept:]
-        del self.acknowledged[bisect_left(self.acknowledged, kept) :]
+            self.lost_in[write.key] = Loss(step, place)
+        why = BOOT if before is None else RESTART
+        replid = facts.get("replid") or f"{self.machine.name}, life {self.machine.incarnations}"
+        self.history = self.books.histories.begin(replid, self.machine.name, number, why, held.writes, before)
+        self._replaced = [contents for contents in self._replaced if contents.begins < held.begins]
+        self._forked = self._forked[:kept]
         self._crashes.clear()
-        self._forked = min(self._forked, kept)
-        self._snapshots = [(file, min(writes, kept)) for file, writes in self._snapshots]
+        self._log_is_new, self._is_ready = False, True
+        self._become(held)
+
+    def _loaded(self, facts: Mapping[str, Any]) -> Contents:
+        """What a server holds that has just started from what was on its disk."""
+        if self.config.appendonly:  # a server that finds no log begins one, and with it from nothing
+            return Contents() if self._log_is_new else self._logged((facts["incr"], facts["end"]))
+        writes = self._snapshot(self.machine.disk.files)
+        if writes is None:  # the primary's, of which no full sync has told: it says itself what it is
+            history = self.books.histories.get(facts["replid"])
+            writes = history.writes[: history.upto(facts["offset"])]
+        same = common(self.writes, writes) == len(writes)
+        return Contents(list(writes), self.contents.positions[: len(writes)] if same else [NOWHERE] * len(writes))
+
+    def _logged(self, end: Position) -> Contents:
+        """What the log holds up to here: the newest data set that it had begun to hold by then."""
+        found = next(c for c in (self.contents, *reversed(self._replaced)) if c.begins <= end)
+        size = bisect_right(found.positions, end)
+        return Contents(found.writes[:size], found.positions[:size], found.begins)
+
+    def _become(self, contents: Contents) -> None:
+        self.contents = contents
+        self.index = {write.key: place for place, write in enumerate(contents.writes)}
+        self.acknowledged = [place for place, write in enumerate(contents.writes) if write.answered]
+        for write in contents.writes:
+            self.lost_in.pop(write.key, None)
+            self.discarded.pop(write.key, None)
+        self.books.changed = True
 
     # -- the marks ---------------------------------------------------------------------------------------------------
 
@@ -160,53 +256,59 @@ class Ledger:
             executed=len(self.writes) if process is not None else 0,
             written=self._passed(disk.files, platter=False),
             platter=self._passed(disk.durable, platter=True),
-            snapshot=self._in_snapshot(disk.files),
-            durable_snapshot=self._in_snapshot(disk.durable),
+            snapshot=common(self.writes, self._snapshot(disk.files) or ()),
+            durable_snapshot=common(self.writes, self._snapshot(disk.durable) or ()),
         )
 
     def at_risk(self, marks: Marks) -> dict[str, int]:
-        """How many writes whose OK was sent each kind of crash would erase now (a power loss: at the most)."""
+        """How many writes whose OK was sent each kind of crash would erase now (a power loss: at the most).
+
+        Where there are replicas: how many a failover would, if nothing that is on the wires arrived any more."""
         acknowledged, appendonly = self.acknowledged, self.config.appendonly
         count = len(acknowledged)
-        return {crash: count - bisect_left(acknowledged, marks.surviving(crash, appendonly)) for crash in CRASHES}
+        risks = {crash: count - bisect_left(acknowledged, marks.surviving(crash, appendonly)) for crash in CRASHES}
+        if len(self.books.ledgers) > 1:
+            risks[FAILOVER] = count - bisect_left(acknowledged, self.books.elsewhere(self))
+        return risks
 
-    def _in_snapshot(self, names: dict[str, File]) -> int:
-        """How many writes the RDB file under these names holds."""
+    def _snapshot(self, names: dict[str, File]) -> list[Write] | None:
+        """The writes in the RDB file under these names; none if there is no file, None if nobody knows yet."""
         found = names.get(self.config.dbfilename)
-        if found is None:
-            return 0
-        return next((writes for file, writes in self._snapshots if file is found), 0)
+        return next((writes for file, writes in self._snapshots if file is found), [])
 
     def _passed(self, names: dict[str, File], platter: bool) -> int:
         """How many writes the log under these names holds."""
-        end = self._end_of_log(names, platter) if self._positions else NOWHERE
-        return 0 if end == NOWHERE else bisect_right(self._positions, end)
+        end = self.reach.end(names, platter) if self.writes else NOWHERE
+        if end == NOWHERE:
+            return 0
+        if self.contents.begins <= end:
+            return bisect_right(self.contents.positions, end)
+        return common(self.writes, self._logged(end).writes)
 
-    def _end_of_log(self, names: dict[str, File], platter: bool) -> Position:
-        """Follow the manifest, as a restart would, up to the first file that is not whole."""
-        listing = names.get(self._manifest_path)
-        if listing is None:
-            return NOWHERE
-        manifest = self._parsed(bytes(listing.platter if platter else listing.cache))
-        if manifest is None:
-            return NOWHERE
-        end = NOWHERE
-        for entry in manifest.incrs:
-            file = names.get(f"{self.config.appenddirname}/{entry.name}")
-            if file is None:
-                return max(end, (entry.number, 0))
-            size = len(file.cache)
-            kept = file.safe if platter else size
-            end = entry.number, kept
-            if kept < size:
-                break
-        return end
 
-    def _parsed(self, text: bytes) -> Manifest | None:
-        manifest = self._manifests.get(text)
-        if manifest is None:
-            try:
-                manifest = self._manifests[text] = Manifest.parse(text, "manifest")
-            except AofError:
-                return None
-        return manifest
+class Books:
+    """The ledgers of a room, and what they share: the histories, and every write that any server executed."""
+
+    def __init__(self) -> None:
+        self.ledgers: dict[str, Ledger] = {}
+        self.histories = Histories()
+        self.writes: dict[tuple[str, int], Write] = {}
+        self.changed = False  # something that one server did has moved the marks of others
+
+    def open(self, machine: Machine, config: Config) -> Ledger:
+        """The ledger of one more server."""
+        ledger = self.ledgers[machine.name] = Ledger(machine, config, self)
+        return ledger
+
+    def answered(self, write: Write) -> None:
+        """The OK of a write was sent: that counts wherever the write is."""
+        for ledger in self.ledgers.values():
+            place = ledger.index.get(write.key)
+            if place is not None:
+                insort(ledger.acknowledged, place)
+        self.changed = True
+
+    def elsewhere(self, of: Ledger) -> int:
+        """How many of a server's writes the best other server holds in RAM: those will be there after a failover."""
+        others = [ledger for ledger in self.ledgers.values() if ledger is not of and ledger.machine.up]
+        return max((common(of.writes, other.writes) for other in others), default=0)

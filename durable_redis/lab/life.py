@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from durable_redis.contract import Append, Note, Send
 from durable_redis.lab.client import Operation
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.ledger import Position
+from durable_redis.lab.logreach import Position
 from durable_redis.sim.faults import Crashed
 from durable_redis.sim.journal import Step, Synced
 

@@ -14,7 +14,7 @@ from durable_redis.lab.client import Client, Link, Operation
 from durable_redis.lab.deeds import Deeds
 from durable_redis.lab.deployments import Deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.ledger import READ_AT_ONCE, Ledger
+from durable_redis.lab.ledger import READ_AT_ONCE, Books, Ledger
 from durable_redis.lab.recording import Recording
 from durable_redis.sim.journal import Step
 from durable_redis.sim.scenario import Action
@@ -40,9 +40,10 @@ class Playback:
         self.deployment = deployment
         self.world = deployment.build(seed)
         self.performed: list[Performed] = []
-        self.ledgers = {
-            node: Ledger(self.world.machines[node], deployment.configuration(node)) for node in deployment.nodes
-        }
+        self.books = Books()
+        for node in deployment.nodes:
+            self.books.open(self.world.machines[node], deployment.configuration(node))
+        self.ledgers = self.books.ledgers
         self.recording = Recording(self) if record else None
         self._read_steps = 0
         self.deeds = Deeds(self)

@@ -107,6 +107,11 @@ class Recording:
                     self.flights[segment.number] = self._in_flight[segment.number] = Flight(segment, number)
             for segment_number in [key for key in self._in_flight if key not in network.in_flight]:
                 self._in_flight.pop(segment_number).last = number
+        books = self.playback.books
+        if books.changed and len(books.ledgers) > 1:  # such as an OK, which counts wherever the write is
+            for name in books.ledgers:
+                self.keep(name)
+        books.changed = False
         if machine:
             self.keep(machine)
         else:  # a step of the room itself: an act on the network

@@ -6,11 +6,11 @@ import pytest
 
 import durable_redis as dr
 from durable_redis.contract import Append, Note, Rename, Send
-from durable_redis.lab.ledger import Ledger, Marks
+from durable_redis.lab.ledger import Marks
+from durable_redis.lab.logreach import LogReach
 from durable_redis.redis.config import Config
 from durable_redis.sim.disk import File
 from durable_redis.sim.journal import Synced, WroteBack
-from durable_redis.sim.machine import Machine
 
 
 def marks_after(run: dr.Run, what: type, **facts: object) -> Marks:
@@ -128,18 +128,17 @@ def test_a_log_that_is_off_holds_nothing_new() -> None:
 
 
 def test_the_end_of_the_log_is_where_a_restart_would_stop() -> None:
-    machine = Machine("n1", "a", lambda random: None, 0)  # type: ignore[arg-type, return-value]
-    ledger = Ledger(machine, Config(appendonly=True))
-    assert ledger._end_of_log({}, platter=False) == (0, 0)
+    reach = LogReach(Config(appendonly=True))
+    assert reach.end({}, platter=False) == (0, 0)
     listing = File()
     listing.cache += b"file x.1.incr.aof seq 1 type i\nfile x.2.incr.aof seq 2 type i\n"
     names = {"appendonlydir/appendonly.aof.manifest": listing}
-    assert ledger._end_of_log(names, platter=False) == (1, 0), "the first file is missing"
+    assert reach.end(names, platter=False) == (1, 0), "the first file is missing"
     names["appendonlydir/x.1.incr.aof"] = one = File()
     one.cache += b"12345"
     one.settle(3)
-    assert ledger._end_of_log(names, platter=False) == (2, 0)
+    assert reach.end(names, platter=False) == (2, 0)
     listing.settle(1_000)
-    assert ledger._end_of_log(names, platter=True) == (1, 3)
+    assert reach.end(names, platter=True) == (1, 3)
     listing.cache[:] = listing.platter[:] = b"nonsense"
-    assert ledger._end_of_log(names, platter=False) == (0, 0)
+    assert reach.end(names, platter=False) == (0, 0)
