@@ -75,7 +75,7 @@ class Room:
         self, seed: int = 1, nodes: int = 6, primaries: int = 3, syncs_promises: bool = True, **options: Any
     ) -> None:
         self.names = [f"n{number}" for number in range(1, nodes + 1)]
-        self.topology = Topology.of(self.names, primaries)
+        self.topology = Topology.of(self.names, primaries) if primaries else Topology()
         options = {"cluster_enabled": True, "cluster_node_timeout": TIMEOUT_S * 1000, "save": ()} | options
         self.config = Config.of(**options)
         self.syncs_promises = syncs_promises

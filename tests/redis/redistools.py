@@ -27,10 +27,12 @@ MANIFEST = "appendonlydir/appendonly.aof.manifest"
 class Bench:
     """One life of a server.  `effects` are all that were performed; `exit` is the Exit that ended it, if one did."""
 
-    def __init__(self, disk: Disk | None = None, now_us: int = NOW_US, boot: bool = True, **options: Any) -> None:
+    def __init__(
+        self, disk: Disk | None = None, now_us: int = NOW_US, boot: bool = True, name: str = "", **options: Any
+    ) -> None:
         self.disk = disk or Disk(Random(1))
         self.now_us = now_us
-        self.server = RedisServer(Random(2), Config.of(**options))
+        self.server = RedisServer(Random(2), Config.of(**options), name)
         self.effects: list[c.Effect] = []
         self.children: dict[str, Generator[c.Effect, Any, Any]] = {}
         self.exit: c.Exit | None = None

@@ -34,7 +34,7 @@ announced it, and a set of slots is read from at most 64 KiB of text.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -113,12 +113,12 @@ class Message:
     config_epoch: int = 0
     offset: int = 0
     primary: str = ""
-    slots: SlotSet = 0
+    slots: SlotSet = field(default=0, repr=False)  # Python refuses to print a number of 4,932 digits
     marks: tuple[str, ...] = ()
     rumours: tuple[Rumour, ...] = ()
     about: str = ""
     about_epoch: int = 0
-    about_slots: SlotSet = 0
+    about_slots: SlotSet = field(default=0, repr=False)
 
 
 # -- values to bytes -------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The commands of a cluster node: CLUSTER ..., READONLY, READWRITE, and what a cluster forbids.
 
     ask      CLUSTER INFO, NODES, SLOTS, SHARDS, MYID, KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT
-    make     CLUSTER MEET, ADDSLOTS, ADDSLOTSRANGE, REPLICATE, BUMPEPOCH
+    make     CLUSTER MEET, ADDSLOTS, ADDSLOTSRANGE, REPLICATE, SET-CONFIG-EPOCH
     act      CLUSTER FAILOVER FORCE | TAKEOVER
 
 There is one database only, 0.  `CLUSTERBUS` is ours: with it a connection becomes one of the bus (see `bus`).
@@ -19,7 +19,7 @@ from durable_redis.contract import Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.errors import CommandError
-from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
+from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
 from durable_redis.redis import admin
 from durable_redis.redis.cluster import bus, nodes_conf
 from durable_redis.redis.cluster.membership import ClusterNode
@@ -56,13 +56,14 @@ def commands(cluster: Cluster) -> list[Command]:
             row("cluster|addslots", -3, "admin stale", cluster_addslots),
             row("cluster|addslotsrange", -4, "admin stale", cluster_addslotsrange),
             row("cluster|replicate", 3, "admin stale", cluster_replicate),
-            row("cluster|bumpepoch", 2, "admin stale", cluster_bumpepoch),
+            row("cluster|set-config-epoch", 3, "admin stale", cluster_set_config_epoch),
             row("cluster|failover", -2, "admin stale", cluster_failover),
         ),
         row("readonly", 1, "fast loading stale", readonly),
         row("readwrite", 1, "fast loading stale", readwrite),
         row("clusterbus", 2, "no_auth no_multi", clusterbus),
         Command("select", 2, "loading stale fast", partial(_select, older["select"].handler)),
+        Command("copy", -3, "write denyoom", partial(_copy, older["copy"].handler), 1, 2, 1),
         Command("move", 3, "write fast", _forbidden, 1, 1, 1),
         Command("swapdb", 3, "write fast", _forbidden),
     ]
@@ -152,12 +153,15 @@ def cluster_keyslot(cluster: Cluster, call: Call) -> Reply:
 
 
 def cluster_countkeysinslot(cluster: Cluster, call: Call) -> Reply:
-    return len(_keys_in(call, _slot(call.argv[2])))
+    slot = integer(call.argv[2])
+    return len(_keys_in(call, slot)) if 0 <= slot < SLOTS else ErrorReply("ERR Invalid slot")
 
 
 def cluster_getkeysinslot(cluster: Cluster, call: Call) -> Reply:
-    slot, count = _slot(call.argv[2]), integer(call.argv[3])
-    return ErrorReply("ERR Invalid number of keys") if count < 0 else list(_keys_in(call, slot)[:count])
+    slot, count = integer(call.argv[2]), integer(call.argv[3])
+    if not 0 <= slot < SLOTS or count < 0:
+        return ErrorReply("ERR Invalid slot or number of keys")
+    return list(_keys_in(call, slot)[:count])
 
 
 def _keys_in(call: Call, slot: int) -> list[bytes]:
@@ -233,9 +237,19 @@ def cluster_replicate(cluster: Cluster, call: Call) -> Reply:
     return OK
 
 
-def cluster_bumpepoch(cluster: Cluster, call: Call) -> Reply:
-    cluster.membership.take_new_epoch()
-    return Status(b"BUMPED %d" % cluster.membership.current_epoch)
+def cluster_set_config_epoch(cluster: Cluster, call: Call) -> Reply:
+    """For whoever makes a cluster: each primary gets an epoch of its own before they meet."""
+    members, epoch = cluster.membership, integer(call.argv[2])
+    if epoch < 0:
+        return ErrorReply(f"ERR Invalid config epoch specified: {epoch}")
+    if members.others:
+        return ErrorReply("ERR The user can assign a config epoch only when the node does not know any other node.")
+    if members.me.config_epoch:
+        return ErrorReply("ERR Node config epoch is already non-zero")
+    members.me.config_epoch = epoch
+    members.current_epoch = max(members.current_epoch, epoch)
+    members.promise()
+    return OK
 
 
 # -- acting ----------------------------------------------------------------------------------------------------------
@@ -285,11 +299,13 @@ def clusterbus(cluster: Cluster, call: Call) -> Reply:
 
 
 def _select(older: Callable[[Call], Reply], call: Call) -> Reply:
-    reply = older(call)
-    if call.session.db:
-        call.session.db = 0
-        return ErrorReply("ERR SELECT is not allowed in cluster mode")
-    return reply
+    return older(call) if integer(call.argv[1]) == 0 else ErrorReply("ERR SELECT is not allowed in cluster mode")
+
+
+def _copy(older: Callable[[Call], Reply], call: Call) -> Reply:
+    if any(word.upper() == b"DB" for word in call.argv[3:]):
+        return ErrorReply("ERR Copying to another database is not allowed in cluster mode")
+    return older(call)
 
 
 def _forbidden(call: Call) -> Reply:

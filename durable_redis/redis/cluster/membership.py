@@ -39,7 +39,7 @@ class ClusterNode:
 
     name: str
     primary: str = ""
-    slots: SlotSet = 0
+    slots: SlotSet = field(default=0, repr=False)  # Python refuses to print a number of 4,932 digits
     config_epoch: int = 0
     offset: int = 0  # of its replication stream, as it last said
     takes_over: bool = True  # not so with cluster-replica-no-failover
