@@ -71,14 +71,11 @@ class Asker:
 class Room:
     """Nodes n1, n2, ... in zones a, b, c in turn, the first `primaries` of them primaries; and somebody who asks."""
 
-    def __init__(
-        self, seed: int = 1, nodes: int = 6, primaries: int = 3, syncs_promises: bool = True, **options: Any
-    ) -> None:
+    def __init__(self, seed: int = 1, nodes: int = 6, primaries: int = 3, **options: Any) -> None:
         self.names = [f"n{number}" for number in range(1, nodes + 1)]
         self.topology = Topology.of(self.names, primaries) if primaries else Topology()
         options = {"cluster_enabled": True, "cluster_node_timeout": TIMEOUT_S * 1000, "save": ()} | options
         self.config = Config.of(**options)
-        self.syncs_promises = syncs_promises
         self.world = World(seed)
         for number, name in enumerate(self.names):
             self.world.add_machine(name, "abc"[number % 3], partial(self._program, name))
@@ -87,10 +84,7 @@ class Room:
         self.world.start("you")
 
     def _program(self, name: str, random: Random) -> Node:
-        server = RedisServer(random, self.config, name, self.topology)
-        assert server.cluster is not None
-        server.cluster.syncs_promises = self.syncs_promises
-        return server
+        return RedisServer(random, self.config, name, self.topology)
 
     # -- acting ------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from durable_redis import contract as c
 from durable_redis.engine.values import Value
 from durable_redis.formats.aof import Manifest
 from durable_redis.formats.resp import encode_command
+from durable_redis.redis.cluster.topology import Topology
 from durable_redis.redis.config import Config
 from durable_redis.redis.server import RedisServer
 from durable_redis.sim.disk import Disk
@@ -28,11 +29,17 @@ class Bench:
     """One life of a server.  `effects` are all that were performed; `exit` is the Exit that ended it, if one did."""
 
     def __init__(
-        self, disk: Disk | None = None, now_us: int = NOW_US, boot: bool = True, name: str = "", **options: Any
+        self,
+        disk: Disk | None = None,
+        now_us: int = NOW_US,
+        boot: bool = True,
+        name: str = "",
+        topology: Topology | None = None,
+        **options: Any,
     ) -> None:
         self.disk = disk or Disk(Random(1))
         self.now_us = now_us
-        self.server = RedisServer(Random(2), Config.of(**options), name)
+        self.server = RedisServer(Random(2), Config.of(**options), name, topology)
         self.effects: list[c.Effect] = []
         self.children: dict[str, Generator[c.Effect, Any, Any]] = {}
         self.exit: c.Exit | None = None
@@ -104,6 +111,8 @@ class Bench:
                 return promise if isinstance(promise, c.DiskError) else disk.fsync_ends(*promise, path)
             case c.SyncDirectory():
                 return disk.sync_names()
+            case c.Connect(peer):
+                return f"to {peer}"
             case c.Send(connection, data):
                 self.sent[connection] = self.sent.get(connection, b"") + data
             case c.Fork(name, work):

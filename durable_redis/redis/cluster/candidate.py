@@ -80,7 +80,7 @@ class Candidate:
         elif campaign.phase is Phase.ASKING and len(campaign.votes) >= self.cluster.membership.quorum:
             # 4. Won.
             campaign.enter(Phase.WON)
-            yield from self.take_over(campaign.epoch, now)
+            yield from self.take_over(campaign.epoch, tuple(campaign.votes), now)
 
     def _why_not_run(self, now: int) -> str:
         cluster = self.cluster
@@ -133,15 +133,15 @@ class Candidate:
         request = self.cluster.gossip.header(Kind.AUTH_REQUEST, (FORCE,) if self.forced else ())
         self.cluster.gossip.broadcast(request)
 
-    def take_over(self, epoch: int, now: int) -> Effects:
-        """Serve what the primary served, as of this epoch, and tell everybody."""
+    def take_over(self, epoch: int, votes: tuple[str, ...], now: int) -> Effects:
+        """Serve what the primary served, as of this epoch, and tell everybody; no votes: a person wanted it so."""
         members = self.cluster.membership
         me, old = members.me, members.nodes[members.me.primary]
         me.config_epoch = max(me.config_epoch, epoch)
         members.become_primary(me)
         me.slots, old.slots = old.slots, 0
         members.promise()
-        facts = {"epoch": me.config_epoch, "old": old.name, "votes": tuple(self.campaign.votes)}
+        facts = {"epoch": me.config_epoch, "old": old.name, "votes": votes}
         yield Note("elected", {**facts, "offset": self.cluster.server.offset})
         yield Note("slots", {"owner": me.name, "from": old.name, "epoch": epoch, "ranges": tuple(ranges_of(me.slots))})
         self.rest()

@@ -268,7 +268,7 @@ def cluster_failover(cluster: Cluster, call: Call) -> Reply:
 
     def take_over(now: int) -> Effects:
         members.take_new_epoch()
-        yield from cluster.candidate.take_over(members.current_epoch, now)
+        yield from cluster.candidate.take_over(members.current_epoch, (), now)
 
     if option == b"TAKEOVER":
         cluster.server.todo.append(take_over)
