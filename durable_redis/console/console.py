@@ -47,7 +47,7 @@ class Console:
         self.scene = Scene(menus=acts.menus())
         self.controls: Controls = Controls(self)
         self.widget = self.controls.around(self.scene)
-        self._following = False
+        self._heard = 0  # the number of the reader's last move that is known here
         self._shipped: tuple[object, ...] = ()
         self._settled_for: tuple[object, ...] = ()
         self._settled: list[dict[str, Any]] = []
@@ -65,12 +65,15 @@ class Console:
 
     def beat(self) -> None:
         """Play on to the next beat."""
-        film, run = self.film, self.run
-        beats, limit = len(film.beats), film.playback.steps + BEAT_LIMIT
-        while len(film.beats) == beats and film.playback.steps < limit and film.playback.step():
-            film.read()
-        target = film.playback.steps
-        self._try(acts.call("go", [target]), lambda: run.go(target))
+        film, playback = self.film, self.film.playback
+        beats, limit = len(film.beats), playback.steps + BEAT_LIMIT
+        try:
+            while len(film.beats) == beats and playback.steps < limit and playback.step():
+                film.read()
+        except LabError as error:
+            self.say(f"{error}.", "error")
+            return
+        self.act("go", playback.steps)
 
     def undo(self) -> None:
         """Stand where one stood before the last act; acting there starts a branch."""
@@ -93,23 +96,22 @@ class Console:
             self.say(line)
 
     def _asked(self, _: object, message: Any, __: object) -> None:
-        """A message from the browser: {"verb", "arguments", "step"}.  It stands at this step."""
-        verb, arguments, step = (message.get(part) for part in ("verb", "arguments", "step"))
-        if step is not None:
-            self._follow(min(step, self.run.steps))
-        if verb == "beat":
-            self.beat()
-        elif verb in VERBS:
-            self.act(verb, *arguments)
-        elif verb != "stand":
-            self.say(f"The console does not know how to {verb!r}.", "error")
+        """A message from the browser: {"verb", "arguments", "step", "moves"}.  It stands at this step."""
+        verb, arguments, step, self._heard = (message.get(part) for part in ("verb", "arguments", "step", "moves"))
+        with self.scene.hold_sync():  # one message, one answer: that of the end
+            if step is not None and step != self.run.step:
+                self.run.go(min(step, self.run.steps))
+            if verb == "beat":
+                self.beat()
+            elif verb in VERBS:
+                self.act(verb, *arguments)
+            elif verb != "stand":
+                self.say(f"The console does not know how to {verb!r}.", "error")
+            self._answer()
 
-    def _follow(self, step: int) -> None:
-        """Stand where the browser stands."""
-        if step != self.run.step:
-            self._following = True
-            self.run.go(step)
-            self._following = False
+    def _answer(self) -> None:
+        """Say where the run stands, and which of the reader's moves is known here."""
+        self.scene.stand = {"step": self.run.step, "heard": self._heard}
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
@@ -134,8 +136,7 @@ class Console:
                 self.scene.film = {"version": [*state], **shipment.shipped(film, run.step)}
                 self.scene.branches = {"names": list(run.playbacks), "current": run.branch}
             self.scene.panels = self._panels((*state, run.step == run.steps))
-            if not self._following:
-                self.scene.stand = {"step": run.step, "turn": self.scene.stand["turn"] + 1}
+            self._answer()
         self.controls.refresh()
 
     def _panels(self, state: tuple[object, ...]) -> list[dict[str, Any]]:

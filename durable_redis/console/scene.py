@@ -27,13 +27,13 @@ def browser_file(name: str) -> str:
 class Scene(anywidget.AnyWidget):
     """What the browser shows: the film, where one stands, and the panels behind the tabs.
 
-    `stand` is {"step", "turn"}: the turn grows when Python has moved.  When the browser has moved it says so in a
-    message, and Python follows without an answer: else an answer that is late would pull the browser back."""
+    `stand` is {"step", "heard"}: where Python stands, and the number of the reader's last move that it had heard of
+    then.  The browser goes there unless its reader has moved since: an answer that is late must not pull him back."""
 
     _esm = "\n".join(browser_file(f"{part}.js") for part in PARTS)
     _css = browser_file("console.css")
     film = traitlets.Dict().tag(sync=True)
-    stand = traitlets.Dict({"step": 0, "turn": 0}).tag(sync=True)
+    stand = traitlets.Dict({"step": 0, "heard": 0}).tag(sync=True)
     panels: traitlets.List[Any] = traitlets.List().tag(sync=True)
     tab = traitlets.Unicode("Story").tag(sync=True)
     menus = traitlets.Dict().tag(sync=True)

@@ -12,8 +12,10 @@ from durable_redis.console import acts
 
 
 def clicked(console, verb, *arguments, step=None):
-    """What scene.js sends."""
-    console.scene._handle_custom_msg({"verb": verb, "arguments": list(arguments), "step": step}, [])
+    """What console.js sends."""
+    moves = console.scene.stand["heard"] + 1
+    message = {"verb": verb, "arguments": list(arguments), "step": step, "moves": moves}
+    console.scene._handle_custom_msg(message, [])
 
 
 def panel(console, name):
@@ -90,12 +92,14 @@ def test_acting_in_the_past_starts_a_branch_and_keeps_the_old_one(console):
 
 
 def test_the_kernel_follows_the_browser_without_pulling_it_back(console):
-    stand = console.scene.stand
+    heard = console.scene.stand["heard"]
     clicked(console, "stand", step=77)
     assert console.run.step == 77
-    assert console.scene.stand == stand
-    console.run.go(78)
-    assert console.scene.stand == {"step": 78, "turn": stand["turn"] + 1}
+    assert console.scene.stand == {"step": 77, "heard": heard + 1}
+    clicked(console, "hold", 9999, step=78)  # a mistake is an answer too
+    assert console.scene.stand == {"step": 78, "heard": heard + 2}
+    console.run.go(79)
+    assert console.scene.stand == {"step": 79, "heard": heard + 2}
 
 
 def test_the_button_proposes_what_the_menu_has_first(console):

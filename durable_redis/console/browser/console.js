@@ -2,7 +2,10 @@
  *
  * The law of this file: what is shown follows from the film (shipped once a change) and the step one stands on.
  * Scrubbing, stepping and playing what is recorded need no kernel, so they work on a static page too.  An act is one
- * message {verb, arguments, step}; the kernel answers with a new film, and with the step where one stands then.
+ * message {verb, arguments, step, moves}; the kernel answers with a new film, and with the step where one stands then.
+ *
+ * The reader's last move counts.  Moves are numbered, every message says the number of the last one, and every answer says
+ * which the kernel had heard of: an answer that is older than the reader's last move changes the film, and not the step.
  *
  * JupyterLab takes keys such as x, d and the arrows for itself, unless the element that has the focus says otherwise: so
  * whatever gets the focus in a console is told to say so (`keepKeys`).
@@ -14,6 +17,7 @@ const SPEEDS = { slow: 900, normal: 300, fast: 60 }; // milliseconds a beat
 class LiveConsole {
   constructor(model, el) {
     this.model = model;
+    this.moves = this.asked = 0;
     this.time = make("b", { class: "dr-time" });
     this.sentence = make("span", { class: "dr-sentence" });
     this.branch = make("select", { class: "dr-branch", "aria-label": "branch" });
@@ -63,37 +67,52 @@ class LiveConsole {
   }
   show(step) {
     this.step = step;
+    this.moved();
     this.paint();
+  }
+  /** What the kernel says from now on about where one stands is out of date, until it has heard of this. */
+  moved() {
+    this.moves = Math.max(this.moves, this.model.get("stand").heard) + 1;
     this.telling ??= setTimeout(() => this.tell(), TELL_MS);
   }
   /** Tell the kernel where we stand, if it does not know yet. */
   tell() {
     if (this.telling === undefined) return;
     clearTimeout(this.telling);
-    this.telling = undefined;
-    this.model.send({ verb: "stand", arguments: [], step: this.step });
+    this.send("stand", []);
   }
   /** Ask the kernel.  It stands where we stand before it acts. */
   act(verb, parameters) {
-    if (verb !== "beat") this.pause();
+    this.pause();
+    this.ask(verb, parameters);
+  }
+  ask(verb, parameters) {
+    this.moved();
+    this.asked = this.moves;
     clearTimeout(this.telling);
+    this.send(verb, parameters);
+  }
+  send(verb, parameters) {
     this.telling = undefined;
-    this.model.send({ verb, arguments: parameters, step: this.step });
+    this.model.send({ verb, arguments: parameters, step: this.step, moves: this.moves });
   }
   play() {
-    if (this.timer) return this.pause();
     const beat = () => {
-      if (this.step === this.film.steps && !this.film.more) return this.pause();
-      this.go(["beat", 1]);
       this.timer = setTimeout(beat, SPEEDS[this.speed.value]);
+      const next = this.film.nextBeat(this.step);
+      if (next !== undefined) this.show(next);
+      else if (this.step === this.film.steps && !this.film.more) this.pause();
+      else if (this.asked <= this.model.get("stand").heard) this.ask("beat", []); // one question at a time
     };
     beat();
     this.playButton.textContent = "❚❚ pause";
   }
   pause() {
+    if (this.timer === undefined) return;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.playButton.textContent = "▶ play";
+    this.moved(); // a beat that was asked for, and is still to come, must not carry us away from here
   }
 
   buttons() {
@@ -106,7 +125,7 @@ class LiveConsole {
     this.speed = make("select", { "aria-label": "speed of play" });
     for (const name of Object.keys(SPEEDS)) this.speed.append(make("option", { value: name }, name));
     this.speed.value = "normal";
-    this.playButton = button("▶ play", "play, beat by beat", () => this.play(), "play");
+    this.playButton = button("▶ play", "play, beat by beat", () => (this.timer === undefined ? this.play() : this.pause()), "play");
     this.caption = make("span", { class: "dr-caption" });
     this.backs = [move("|◀", "to the start", ["end", -1], "start"), move("◀◀ beat", "back to the last beat", ["beat", -1], "beat-back"),
       move("◀ event", "one event back", ["event", -1], "event-back")];
@@ -132,10 +151,8 @@ class LiveConsole {
       this.timeline.build(this.film);
     }
     const stand = this.model.get("stand");
-    if (stand.turn !== this.turn) { // the kernel has moved; else we have, and it follows
-      this.turn = stand.turn;
-      this.step = stand.step;
-    }
+    if (this.moves <= stand.heard) this.step = stand.step;
+    this.step = Math.min(this.step, this.film.steps); // another branch may be shorter
     const branches = this.model.get("branches");
     this.branch.hidden = branches.names.length < 2;
     this.branch.replaceChildren(...branches.names.map((name) => make("option", { value: name }, name)));
