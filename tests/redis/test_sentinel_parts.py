@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable_redis.contract import DiskError, Fsync, Rename, SyncDirectory, Write
+from durable_redis.contract import Close, Connect, DiskError, Fsync, Rename, SyncDirectory, Write
+from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.redis.config import ConfigError
-from durable_redis.redis.sentinel import Sentinel, SentinelConfig, election, selection
+from durable_redis.redis.sentinel import Sentinel, SentinelConfig, detection, election, selection
 from durable_redis.redis.sentinel import memory as sentinel_memory
 from durable_redis.redis.sentinel.election import Ballot, count
 from durable_redis.redis.sentinel.failover import TRANSITIONS, State
 from durable_redis.redis.sentinel.hello import Hello
-from durable_redis.redis.sentinel.instances import PRIMARY, REPLICA, Report, Server, read_info
+from durable_redis.redis.sentinel.instances import PRIMARY, REPLICA, Peer, Report, Server, read_info
+from durable_redis.redis.sentinel.links import Link
 from durable_redis.redis.sentinel.memory import Memory
 
 NOW = 1_000_000_000_000
@@ -46,6 +48,91 @@ def test_a_configuration_that_cannot_work_is_refused_by_name(options, sentence):
 def test_a_sentinel_must_be_in_its_own_configuration():
     with pytest.raises(ConfigError, match=r"s9 is not among the sentinels of the configuration \(s1, s2, s3\)"):
         Sentinel(Random(1), "s9", SentinelConfig())
+
+
+# -- links -----------------------------------------------------------------------------------------------------------
+
+SECOND = 1_000_000
+
+
+def performed(work):
+    """The effects of a generator; Connect gives a connection called "c"."""
+    effects, result = [], None
+    while True:
+        try:
+            effects.append(work.send(result))
+        except StopIteration:
+            return effects
+        result = "c" if isinstance(effects[-1], Connect) else None
+
+
+def open_link() -> Link:
+    link = Link("n1", NOW)
+    assert performed(link.keep(NOW, 4 * SECOND)) == [Connect("n1")]
+    link.opened(NOW)
+    return link
+
+
+def test_answers_belong_to_questions_in_their_order():
+    link = open_link()
+    performed(link.ask("info", [b"INFO"]))
+    performed(link.ping_if_due(NOW + SECOND + 1, SECOND))
+    assert link.received(b"$1\r\nx\r\n+PO", NOW + SECOND + 2) == [("info", b"x")]
+    assert link.silence_us(NOW + 2 * SECOND) == 2 * SECOND
+    assert link.received(b"NG\r\n", NOW + SECOND + 3) == [("ping", Status(b"PONG"))]
+    assert link.silence_us(NOW + 2 * SECOND) == 0
+
+
+@pytest.mark.parametrize("data", [b"+PONG\r\n", b"\x00\r\n", b"$-9\r\n"])
+def test_what_nobody_asked_for_and_what_is_not_resp_break_a_link_and_it_is_made_anew(data):
+    link = open_link()
+    assert link.received(data, NOW) == []
+    assert not link.ready
+    assert performed(link.keep(NOW + SECOND, 4 * SECOND)) == [Close("c"), Connect("n1")]
+
+
+def test_an_attempt_that_nobody_answers_is_repeated():
+    link = Link("n1", NOW)
+    performed(link.keep(NOW, 4 * SECOND))
+    assert performed(link.keep(NOW + 3 * SECOND, 4 * SECOND)) == []
+    assert performed(link.keep(NOW + 3 * SECOND + 1, 4 * SECOND)) == [Close("c"), Connect("n1")]
+
+
+def test_a_silent_connection_is_given_up_when_it_is_15_s_old():
+    link = open_link()
+    assert performed(link.keep(NOW + 15 * SECOND, 4 * SECOND)) == []
+    assert performed(link.keep(NOW + 15 * SECOND + 1, 4 * SECOND)) == [Close("c"), Connect("n1")]
+    link.opened(NOW + 16 * SECOND)
+    performed(link.ping_if_due(NOW + 16 * SECOND, SECOND))
+    link.received(b"+PONG\r\n", NOW + 16 * SECOND)
+    assert performed(link.keep(NOW + 60 * SECOND, 4 * SECOND)) == []
+
+
+def test_a_lost_connection_is_made_anew_after_a_second_and_its_silence_counts_from_the_last_answer():
+    link = open_link()
+    performed(link.ping_if_due(NOW + 2 * SECOND, SECOND))
+    link.received(b"+PONG\r\n", NOW + 2 * SECOND)
+    link.lost()
+    assert link.silence_us(NOW + 3 * SECOND) == SECOND
+    assert performed(link.keep(NOW + SECOND - 1, 4 * SECOND)) == []
+    assert performed(link.keep(NOW + SECOND, 4 * SECOND)) == [Connect("n1")]
+
+
+def test_an_opinion_lasts_5_s():
+    sentinel = Sentinel(Random(1), "s1")
+    peer = sentinel.peers["s2"]
+    detection.answered(peer, [1, b"ab", 3], NOW)
+    performed(detection.ask_peers(sentinel, at_once=False, now=NOW + 5 * SECOND))
+    assert (peer.says_down, peer.vote, peer.vote_epoch) == (True, "ab", 3)
+    performed(detection.ask_peers(sentinel, at_once=False, now=NOW + 5 * SECOND + 1))
+    assert (peer.says_down, peer.vote) == (False, "")
+
+
+@pytest.mark.parametrize("reply", [None, b"x", [], [1], [1, b"a"], [b"1", b"a", 2], [1, 2, 3], ErrorReply("ERR no")])
+def test_an_opinion_that_is_none_changes_nothing(reply):
+    peer = Peer("s2", NOW)
+    detection.answered(peer, reply, NOW)
+    assert (peer.says_down, peer.vote, peer.answered_us) == (False, "", 0)
 
 
 # -- INFO ------------------------------------------------------------------------------------------------------------
