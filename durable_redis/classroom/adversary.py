@@ -15,6 +15,7 @@ That the marks are right is not taken on trust: some of the steps, the worst amo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,10 +91,13 @@ class Adversary:
             instant = Number("milliseconds", 0, last_ms).take(instant_ms)
         except Refused as refused:
             return NoTry(f"Not a try. {refused}")
-        step = max(step for step, at_ms in enumerate(self.times_ms) if at_ms <= instant)
-        tried = Try(len(self.tries) + 1, instant, self._crashed(step))
+        tried = Try(len(self.tries) + 1, instant, self._crashed(self._step_at(instant)))
         self.tries.append(tried)
         return tried
+
+    def _step_at(self, at_ms: float) -> int:
+        """The last step at this time or before it: of the run as it was when the hunt began."""
+        return bisect_right(self.times_ms, at_ms) - 1
 
     def _crashed(self, *steps: int) -> Any:
         """The point of this step; of several, their points."""
@@ -180,6 +184,11 @@ class Reveal:
     def most(self) -> int:
         """The most that a crash can cost; 0 if there is no instant at which it costs anything."""
         return self.peaks[0].lost if self.peaks else 0
+
+    @property
+    def worst_ms(self) -> float | None:
+        """The first instant at which it costs that much, in milliseconds; None if there is none."""
+        return self.hunt.times_ms[self.peaks[0].first] if self.peaks else None
 
     @property
     def proven(self) -> bool:

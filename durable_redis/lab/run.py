@@ -12,6 +12,7 @@ command.  One can go back to any step; whoever *acts* in the past starts a new b
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -192,6 +193,10 @@ class Run(Verbs):
     def frame(self, step: int | None = None) -> Frame:
         """The room after a step; without one, after the step one stands on."""
         return self.recording.frame(self.step if step is None else step)
+
+    def step_at(self, at_ms: float) -> int:
+        """The last step of this branch that took place at this time or before it; 0 before the first."""
+        return bisect_right(self.playback.world.journal.steps, at_ms * 1000, key=lambda step: step.at_us)
 
     def receipt(self) -> Receipt:
         """What became of every write, at the end of this branch."""
