@@ -389,6 +389,26 @@ def test_the_higher_config_epoch_wins_whoever_says_it():
     assert primaries(world) == {"s1": "n3", "s2": "n3", "s3": "n3"}
 
 
+@pytest.mark.parametrize("primary", ["n1", "n2", "n3"])
+def test_a_leader_that_is_overtaken_gives_in_in_any_state(primary):
+    """While it still points the replicas to its own choice, it hears of a later epoch, which may even name the old
+    primary again."""
+    world = settled()
+    kill(world, "n1")
+    while not story(world, "promoted"):
+        world.step()
+    leader = story(world, "promoted")[0][0]
+    peer = next(iter(node(world, leader).peers))
+    restart(world, "n1")
+    node(world, primary).primary = ""  # the later leader has promoted it
+    assert ask(world, leader, f"PUBLISH __sentinel__:hello {peer},26379,ab,9,mymaster,{primary},6379,9") == [1]
+    run(world, 40_000)
+    assert set(primaries(world).values()) == {primary}
+    assert {node(world, name).config_epoch for name in sentinels(world)} == {9}
+    roles = {name: node(world, name).primary for name in ("n1", "n2", "n3")}
+    assert roles == {name: "" if name == primary else primary for name in roles}
+
+
 # -- TILT ------------------------------------------------------------------------------------------------------------
 
 

@@ -185,9 +185,12 @@ def test_a_reset_ends_a_failover_in_any_state():
     kill(world, "n1")
     while not story(world, "promoted"):
         world.step()
-    leader = story(world, "promoted")[0][0]
+    leader, promoted = story(world, "promoted")[0][0], story(world, "promoted")[0][2]["replica"]
     assert ask(world, leader, "SENTINEL RESET *") == [1]
     assert not node(world, leader).failover.running
+    # What was decided stays decided: the epoch of the promotion must not go with the old address.
+    run(world, 3_000)
+    assert ask(world, leader, ADDRESS) == [[promoted.encode(), b"6379"]]
 
 
 def test_info_role_and_protocol():

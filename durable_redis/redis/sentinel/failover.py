@@ -14,7 +14,8 @@ replica, no promotion within the failover timeout.  Whoever gave up, and whoever
 twice the failover timeout before it tries (again), so that a leader has time to finish.
 
 A *forced* failover (SENTINEL FAILOVER) takes an epoch and goes through WAIT_START without a vote: an operator has
-decided, and the old primary may be alive and taking writes all the while.
+decided, and the old primary may be alive and taking writes all the while.  Its epoch belongs to nobody else only as
+long as nobody else takes it: two operators at once, at two sentinels, are not protected from each other.
 
 Source: sentinel.c, sentinelFailoverStateMachine and the functions it calls.
 """

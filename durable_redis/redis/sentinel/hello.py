@@ -93,7 +93,9 @@ def heard(sentinel: Sentinel, message: Hello, now: int) -> Effects:
     if message.config_epoch > sentinel.config_epoch:
         sentinel.config_epoch = message.config_epoch
         changed = True
-        if message.primary != sentinel.primary.name:
+        # A leader compares with its own choice.  (Redis compares with the address from before the failover: told that
+        # the old primary is the newer one, it would carry on, and announce its own choice under the other's epoch.)
+        if message.primary != sentinel.announced_primary:
             yield from sentinel.switch(message.primary, f"hello from {message.name}", now)
             return
     if changed:

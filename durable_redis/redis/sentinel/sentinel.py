@@ -125,7 +125,7 @@ class Sentinel:
         yield from self.clients.send_replies()
 
     def view(self) -> Mapping[str, Any]:
-        """`vote` is the sentinel that it voted for in the epoch of its last vote; `failover` a state's name."""
+        """`leader` is the sentinel that it voted for in this epoch, or ""; `failover` is the name of a state."""
         return {
             "role": "sentinel",
             "epoch": self.ballot.epoch,
@@ -266,32 +266,28 @@ class Sentinel:
     # -- the configuration -------------------------------------------------------------------------------------------
 
     def switch(self, new: str, how: str, now: int) -> Effects:
-        """Another primary, by one's own failover or by somebody's hello; the old one is a replica from now on.
-
-        All beliefs about the servers are formed anew, over new connections."""
-        old = self.primary.name
-        servers = [self.primary, *self.replicas.values()]
-        for server in servers:
-            if server.link.connection:
-                yield Close(server.link.connection)
-        yield from self.failover.end(how, now)
-        self.failover.started_us = 0  # a failover of the new primary may start at once
-        self.odown_since_us = 0
-        self.primary = Server(new, PRIMARY, now)
-        self.replicas = {server.name: Server(server.name, REPLICA, now) for server in servers if server.name != new}
-        for peer in self.peers.values():
-            peer.forget_answer()
-        yield from self.save()
+        """Another primary, by one's own failover or by somebody's hello; the old one is a replica from now on."""
+        old = self.primary.name if self.primary.name != new else self.announced_primary
+        replicas = [name for name in (self.primary.name, *self.replicas) if name != new]
+        yield from self._start_over(new, replicas, how, now)
         yield Note("switch", {"epoch": self.config_epoch, "old": old, "new": new, "how": how})
 
     def reset(self, now: int) -> Effects:
         """SENTINEL RESET: forget the replicas and any failover, and discover again."""
+        yield from self._start_over(self.announced_primary, [], "an operator's reset", now)
+
+    def _start_over(self, primary: str, replicas: list[str], why: str, now: int) -> Effects:
+        """Form all beliefs about the servers anew, over new connections; what was agreed on stays."""
         for server in (self.primary, *self.replicas.values()):
             if server.link.connection:
                 yield Close(server.link.connection)
-        yield from self.failover.end("an operator's reset", now)
-        self.failover.started_us = self.odown_since_us = 0
-        self.primary, self.replicas = Server(self.primary.name, PRIMARY, now), {}
+        yield from self.failover.end(why, now)
+        self.failover.started_us = 0  # a failover of this primary may start at once
+        self.odown_since_us = 0
+        self.primary = Server(primary, PRIMARY, now)
+        self.replicas = {name: Server(name, REPLICA, now) for name in replicas}
+        for peer in self.peers.values():
+            peer.forget_answer()
         yield from self.save()
 
     def order(self, server: Server, primary: str) -> Effects:
