@@ -31,8 +31,21 @@ from durable_redis.lab.receipt import Receipt
 from durable_redis.lab.run import Run, replay
 from durable_redis.lab.source import source
 from durable_redis.lab.sweep import Sweep, sweep
+from durable_redis.lab.tasks import Task
 from durable_redis.verify.linearizability import linearizable
 
 __version__ = "0.1.0"
 
-__all__ = ["Console", "LabError", "Receipt", "Redis", "Run", "Sweep", "linearizable", "replay", "source", "sweep"]
+__all__ = [
+    "Console",
+    "LabError",
+    "Receipt",
+    "Redis",
+    "Run",
+    "Sweep",
+    "Task",
+    "linearizable",
+    "replay",
+    "source",
+    "sweep",
+]

@@ -5,17 +5,22 @@ it), `layout`, `twin` (the still as a picture and a text), `shipment` (the film 
 done), `panels` (what is behind the tabs), `scene` and `browser/` (the live picture), `controls`, `console`.
 """
 
+from collections.abc import Iterable
+
 from durable_redis.console.console import Console
 from durable_redis.console.film import Film
 from durable_redis.console.twin import Picture
 from durable_redis.lab.run import Run
+from durable_redis.lab.tasks import Task
 
 __all__ = ["Console", "Picture"]
 
 
-def open_console(run: Run) -> Console:
-    """The console of a run: a widget to click, with a picture and a text for pages that have no kernel."""
-    return Console(run)
+def open_console(run: Run, tasks: Iterable[Task] = ()) -> Console:
+    """The console of a run: a widget to click, with a picture and a text for pages that have no kernel.
+
+    With tasks it has a tab for them, where they are ticked as soon as the run satisfies them."""
+    return Console(run, tasks)
 
 
 def take_picture(run: Run, step: int | None = None) -> Picture:

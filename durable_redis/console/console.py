@@ -11,21 +11,20 @@ libraries of widgets are imported when a console is made, and not before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.console import acts, model, panels, shipment, twin
 from durable_redis.console.acts import Act
 from durable_redis.console.film import Film
-from durable_redis.lab.errors import LabError
+from durable_redis.errors import PlainError
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.run import Run
-from durable_redis.sim.faults import FaultError
+from durable_redis.lab.tasks import Checklist, Task
 
 if TYPE_CHECKING:
     from durable_redis.console.controls import Controls
 
-MISTAKES = (LabError, FaultError)
 VERBS = (
     *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "hold", "release", "write"),
     *("play", "forward", "go", "checkout"),
@@ -38,16 +37,19 @@ BEAT_LIMIT = 20_000
 class Console:
     """The console of one run.  `widget` is what is displayed; `act` is what every control calls."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, tasks: Iterable[Task] = ()) -> None:
         from durable_redis.console.controls import Controls
         from durable_redis.console.scene import Scene
 
         self.run = run
+        self.checklist = Checklist(tasks)
         self.films: dict[Playback, Film] = {}  # a film for every branch that was looked at
-        self.scene = Scene(menus=acts.menus())
+        self.scene = Scene(menus=acts.menus(), tab="Tasks" if self.checklist.tasks else "Story")
         self.controls: Controls = Controls(self)
         self.widget = self.controls.around(self.scene)
         self._heard = 0  # the number of the reader's last move that is known here
+        self._trying = False
+        self._news: list[str] = []  # sentences on tasks that were done just now
         self._shipped: tuple[object, ...] = ()
         self._settled_for: tuple[object, ...] = ()
         self._settled: list[dict[str, Any]] = []
@@ -70,7 +72,7 @@ class Console:
         try:
             while len(film.beats) == beats and playback.steps < limit and playback.step():
                 film.read()
-        except LabError as error:
+        except PlainError as error:
             self.say(f"{error}.", "error")
             return
         self.act("go", playback.steps)
@@ -85,15 +87,19 @@ class Console:
 
     def say(self, text: str, tone: str = "") -> None:
         """Show a sentence (an error), or a line of Python that was done."""
-        self.controls.say(text, tone)
+        self.controls.say(text, tone, self._news)
+        self._news = []
 
     def _try(self, line: str, do: Callable[[], object]) -> None:
+        self._trying = True
         try:
             do()
-        except MISTAKES as error:
+        except PlainError as error:
             self.say(f"{error}.", "error")
         else:
             self.say(line)
+        finally:
+            self._trying = False
 
     def _asked(self, _: object, message: Any, __: object) -> None:
         """A message from the browser: {"verb", "arguments", "step", "moves"}.  It stands at this step."""
@@ -127,6 +133,7 @@ class Console:
         """Show the run as it stands; called after every change of it."""
         run, film = self.run, self.film
         film.read()
+        self._news += [f"Task done: {task.words} {task.praise}".strip() for task in self.checklist.look(run)]
         # A long branch is shipped thinned out around where one stands, so there the step matters too.
         near = run.step // shipment.AROUND if film.steps > shipment.MOST_STEPS else 0
         state = (run.branch, film.steps, len(run.playback.performed), near)
@@ -138,6 +145,8 @@ class Console:
             self.scene.panels = self._panels((*state, run.step == run.steps))
             self._answer()
         self.controls.refresh()
+        if self._news and not self._trying:  # the run was changed by a cell
+            self.say("")
 
     def _panels(self, state: tuple[object, ...]) -> list[dict[str, Any]]:
         """The panels; those that follow from the branch, and not from the step, are made once a change."""
@@ -145,7 +154,8 @@ class Console:
             self._settled_for = state
             self._settled = [panels.panel(name, self.run) for name in panels.OF_BRANCH]
             self.scene.verdict = panels.verdict(self.run)
-        return [*(panels.panel(name, self.run) for name in panels.OF_STEP), *self._settled]
+        todo = [panels.tasks(self.checklist)] if self.checklist.tasks else []
+        return [*(panels.panel(name, self.run) for name in panels.OF_STEP), *self._settled, *todo]
 
     def possible(self, target: str) -> tuple[Act, ...]:
         """What can be done to a target now."""

@@ -6,6 +6,7 @@ The law of this file: the same acts as in the menus of the scene, through the sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +71,10 @@ class Controls:
             self.verb.value = before if keeps else next(iter(self._acts))
         self._preview()
 
-    def say(self, text: str, tone: str = "") -> None:
+    def say(self, text: str, tone: str = "", news: Sequence[str] = ()) -> None:
         """Replace the sentence under the controls; a screen reader speaks it."""
-        shown = escape(text) if tone == "error" else f"did <code>{escape(text)}</code>"
+        shown = escape(text) if tone == "error" or not text else f"did <code>{escape(text)}</code>"
+        shown += "".join(f'<div class="dr-news">✓ {escape(sentence)}</div>' for sentence in news)
         self.said.value = f'<div class="dr-say" role="status" aria-live="polite" data-tone="{tone}">{shown}</div>'
 
     @property

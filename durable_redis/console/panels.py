@@ -1,8 +1,9 @@
 """The panels behind the tabs: plain data, from a run, for whoever draws it.
 
 The law of this file: a panel is {"name", "blocks"}, a block is a list whose first item says its kind: ["text", words],
-["heading", words], ["code", lines], ["rows", [[cell, ...], ...]] or ["big", number, words, tone].  Looking changes
-nothing: no step is played, nobody is asked a command.  To add a tab, add a function to `OF_STEP` or `OF_BRANCH`.
+["heading", words], ["code", lines], ["rows", [[cell, ...], ...]], ["big", number, words, tone] or ["task", words, done,
+hint, remark].  A panel with a "mark" shows it behind its name.  Looking changes nothing: no step is played, nobody is
+asked a command.  To add a tab, add a function to `OF_STEP` or `OF_BRANCH`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from durable_redis.lab.receipt import Receipt, take
 from durable_redis.lab.recording import MachineFrame
 from durable_redis.lab.run import Run
+from durable_redis.lab.tasks import Checklist
 from durable_redis.lab.verdicts import VERDICTS
 from durable_redis.redis.info import render
 from durable_redis.redis.server import RedisServer
@@ -68,6 +70,17 @@ def code(run: Run) -> list[Block]:
         ["heading", "and as one line, for dr.replay(...)"],
         ["code", run.replay_string() if run.steps <= LONG_RUN_STEPS else "run.replay_string()"],
     ]
+
+
+def tasks(checklist: Checklist) -> dict[str, Any]:
+    """The tasks, and which are done; what an author's condition raised is said, so that the author sees it."""
+    blocks: list[Block] = []
+    for task, done, trouble in zip(checklist.tasks, checklist.ticked, checklist.troubles, strict=True):
+        remark = task.praise if done else f"(its condition cannot be asked: {trouble})" if trouble else ""
+        blocks.append(["task", task.words, done, task.hint, remark])
+    if all(checklist.ticked):
+        blocks.append(["text", "All done. From here on the room is yours."])
+    return {"name": "Tasks", "mark": checklist.progress, "blocks": blocks}
 
 
 Maker = Callable[[Run], list[Block]]

@@ -207,3 +207,30 @@ def test_the_display_holds_the_widget_its_picture_and_its_words(console):
     assert bundle["text/plain"].startswith("In words: 1.250 s")
     steps = f"step {console.run.steps:,} of {console.run.steps:,}"
     assert repr(console) == f"Console(a run of Redis(appendonly=True), seed 7: 1.250 s, {steps} on main)"
+
+
+def test_a_task_ticks_in_the_console_and_says_so_once():
+    run = dr.Redis(appendonly=True).start(seed=7)
+    run.write(120)
+    run.play(1090)
+    tasks = [
+        dr.Task("Crash it.", lambda run: bool(run.crashes()), hint="Click on n1.", praise="That was easy."),
+        dr.Task("Lose a write.", lambda run: run.receipt().lost > 0),
+    ]
+    console = run.console(tasks=tasks)
+    assert console.scene.tab == "Tasks"
+    assert console.scene.panels[-1]["mark"] == "0 of 2"
+    assert panel(console, "Tasks")[0] == ["task", "Crash it.", False, "Click on n1.", ""]
+    clicked(console, "crash", "n1", "power loss", step=run.step)
+    assert "✓ Task done: Crash it. That was easy." in console.controls.said.value
+    assert "run.crash(" in console.controls.said.value
+    run.restart("n1")  # in a cell
+    assert "✓ Task done: Lose a write." in console.controls.said.value
+    assert "Crash it." not in console.controls.said.value
+    assert console.scene.panels[-1]["mark"] == "2 of 2"
+    clicked(console, "stand", step=3)
+    assert console.checklist.ticked == [True, True]
+
+
+def test_without_tasks_there_is_no_tab_for_them(console):
+    assert [panel["name"] for panel in console.scene.panels] == ["Inspect", "Receipt", "Code"]

@@ -58,7 +58,8 @@ class Tabs {
   choose(name) { this.model.set("tab", name); this.model.save_changes(); }
 
   paint(film, step) {
-    const names = this.names(), chosen = names.includes(this.model.get("tab")) ? this.model.get("tab") : "Story";
+    const panels = this.model.get("panels"), names = this.names();
+    const chosen = names.includes(this.model.get("tab")) ? this.model.get("tab") : "Story";
     if (this.bar.dataset.names !== names.join()) {
       this.bar.dataset.names = names.join();
       this.bar.replaceChildren(...names.map((name) => {
@@ -67,13 +68,21 @@ class Tabs {
         return tab;
       }));
     }
+    for (const { name, mark } of panels) {
+      if (!mark) continue;
+      const tab = this.bar.querySelector(`[data-tab="${name}"]`);
+      tab.textContent = `${name} ${mark.replace(" of ", "/")}`;
+      tab.setAttribute("aria-label", `${name}, ${mark} done`);
+    }
     for (const tab of this.bar.children) {
       tab.setAttribute("aria-selected", tab.dataset.tab === chosen);
       tab.tabIndex = tab.dataset.tab === chosen ? 0 : -1;
     }
     this.root.dataset.tab = chosen;
     this.panel.setAttribute("aria-label", chosen);
-    const panel = this.model.get("panels").find(({ name }) => name === chosen);
+    const panel = panels.find(({ name }) => name === chosen), shown = panel ? JSON.stringify(panel) : null;
+    if (shown && shown === this.shown) return; // what was opened or selected in it stays so
+    this.shown = shown;
     this.panel.replaceChildren(...(panel ? panel.blocks.map(drawBlock) : this.story(film, step)));
   }
   story(film, step) {
@@ -88,7 +97,15 @@ function drawBlock([kind, ...content]) {
     case "big": return make("span", { class: `dr-big ${content[2]}` }, make("b", {}, content[0]), content[1]);
     case "heading": return make("h4", {}, content[0]);
     case "code": return make("pre", {}, content[0]);
+    case "task": return drawTask(...content);
     case "rows": return make("table", {}, ...content[0].map((cells) => make("tr", {}, ...cells.map((cell) => make("td", {}, cell)))));
     default: return make("p", {}, content[0]);
   }
+}
+
+function drawTask(words, done, hint, remark) {
+  const text = make("div", {}, make("p", {}, make("span", { class: "dr-unseen" }, done ? "done: " : "to do: "), words));
+  if (remark) text.append(make("p", { class: "dr-remark" }, remark));
+  if (hint && !done) text.append(make("details", {}, make("summary", {}, "hint"), hint));
+  return make("div", { class: "dr-task", "data-done": done }, make("span", { class: "dr-tick", "aria-hidden": "true" }, done ? "✓" : ""), text);
 }
