@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from durable_redis.lab import availability as availabilities
 from durable_redis.lab import latency as latencies
 from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
@@ -29,6 +30,7 @@ from durable_redis.sim.faults import Crashed, FaultError
 from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, compare
 
 if TYPE_CHECKING:
+    from durable_redis.lab.availability import Availability
     from durable_redis.lab.client import Operation
     from durable_redis.lab.latency import Latency
     from durable_redis.lab.life import Life
@@ -214,6 +216,10 @@ class Run(Verbs):
     def latency(self) -> Latency:
         """How long the clients waited for their answers."""
         return latencies.latency(self)
+
+    def availability(self) -> Availability:
+        """For how long no write of any client got an OK."""
+        return availabilities.availability(self)
 
     def digest(self) -> str:
         """The digest of this branch's journal, as 64 hexadecimal digits."""
