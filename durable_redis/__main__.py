@@ -63,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweeper.add_argument("--every-ms", type=float, default=10, metavar="MS", help="a write every MS (default 10)")
     sweeper.add_argument("--crash", choices=CRASHES, action="append", help="this kind of crash only; may be repeated")
+    sweeper.add_argument("--node", default="", help="the node to crash (default: the primary)")
+    sweeper.add_argument(
+        "--then",
+        choices=("restart", "failover"),
+        default="restart",
+        help="the node comes back at once (default), or stays away until another has taken over",
+    )
     sweeper.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
     sweeper.add_argument("--seeds", type=_positive, default=1, metavar="N", help="so many seeds (default 1)")
     sweeper.add_argument(
@@ -100,6 +107,8 @@ def _sweep(options: argparse.Namespace) -> int:
             seeds=range(options.seed, options.seed + options.seeds),
             executor=executor,
             progress=sys.stderr.isatty(),
+            node=options.node,
+            then=options.then,
         )
     if options.json:
         names = ("crash", "points", "with_losses", "mean_lost", "most_lost")

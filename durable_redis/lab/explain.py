@@ -1,19 +1,22 @@
 """Why a write survived, or did not: one sentence, with the event that decided it and the place where the write was.
 
-The sentence is read off the journal and the recorded marks; nothing in it is a guess.
+The sentence is read off the journal, the recorded marks and the histories; nothing in it is a guess.  Where the
+survivor's history left that of the write, there the matter was decided (`histories.fork`): at a restart, which found
+what the disk still had, or at a promotion, when the new primary had received so much and no more.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_redis.contract import Note
+from durable_redis.contract import Exit, Note
 from durable_redis.lab.client import Operation
+from durable_redis.lab.histories import PROMOTION, History, Write, fork
 from durable_redis.lab.ledger import Loss, Marks
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY
 from durable_redis.redis.persistence.aof import State
 from durable_redis.sim.faults import Crashed
-from durable_redis.sim.journal import Synced
+from durable_redis.sim.journal import Step, Synced
 
 if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
@@ -21,7 +24,109 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """Explains the writes of one node of one playback."""
+    """Explains the writes of one playback."""
+
+    def __init__(self, playback: Playback) -> None:
+        self.playback = playback
+        self.steps = playback.world.journal.steps
+        self.disks = {name: DiskExplainer(playback, name) for name in playback.deployment.nodes}
+        self.books = playback.books
+        self.keys = {
+            (op.connection, op.command): op.argv[1].decode(errors="replace")
+            for op in playback.operations()
+            if len(op.argv) > 1
+        }
+
+    def sentence(self, operation: Operation, verdict: str, survivor: str) -> str:
+        """What decided about this write; `survivor` is the server that was asked for its key."""
+        write = self.books.writes.get((operation.connection, operation.command))
+        history = self.books.ledgers[survivor].history
+        if write is not None and history is not None:
+            decided = fork(write, history)
+            if decided is not None:
+                return self._lost(write, decided)
+            if not history.holds(write):
+                return f"only {write.node} executed it, and {survivor} has not followed {write.node} since"
+            if verdict in (KEPT, LUCKY):
+                unheard = " (the answer never reached the client)" if verdict == LUCKY else ""
+                return self._kept(write, survivor) + unheard
+        if verdict == BROKEN:
+            return "it was executed and overwritten or deleted since"
+        if operation.outcome == "failed":
+            return "the server refused it"
+        return f"it never reached {operation.node} alive"
+
+    # -- kept --------------------------------------------------------------------------------------------------------
+
+    def _kept(self, write: Write, survivor: str) -> str:
+        return self.disks[survivor].kept(write, self._holders(write, but=survivor))
+
+    def _holders(self, write: Write, but: str) -> list[str]:
+        """The other servers that have it in RAM."""
+        return [
+            name
+            for name, ledger in self.books.ledgers.items()
+            if name != but and ledger.machine.up and write.key in ledger.index
+        ]
+
+    # -- lost --------------------------------------------------------------------------------------------------------
+
+    def _lost(self, write: Write, decided: History) -> str:
+        if decided.why == PROMOTION:
+            return self._promoted_without(write, decided) + self._discarded(write, decided)
+        loss = self.books.ledgers[decided.node].lost_in.get(write.key)
+        if loss is not None:
+            return self.disks[decided.node].lost(loss) + self._discarded(write, decided)
+        when = seconds(self.steps[decided.step - 1].at_us)
+        return f"{decided.node} started at {when} from a disk that had not got it" + self._discarded(write, decided)
+
+    def _promoted_without(self, write: Write, decided: History) -> str:
+        """`n2, which s1 promoted at 3.200 s, had received the stream up to w103 when n1 went down at 1.090 s`"""
+        who = f"{decided.node}, promoted{self._promoter(decided)} at {seconds(self.steps[decided.step - 1].at_us)}"
+        if write.step > decided.step:
+            was = "had been the primary for " + seconds(self._time(write.step) - self._time(decided.step))
+            return f"{write.node} executed it at {seconds(self._time(write.step))}, when {who}, {was} (split brain)"
+        last = self.keys.get(decided.writes[decided.shared - 1].key, "") if decided.shared else ""
+        received = f"had received the stream up to {last}" if last else "had received nothing of the stream"
+        death = self._end_of(write.node, write.step, decided.step)
+        if death is None:
+            return f"{who}, {received}; {write.node} was up, and went on without it"
+        kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
+        return f"{who}, {received} when {write.node} went down at {seconds(death.at_us)} ({kind})"
+
+    def _promoter(self, decided: History) -> str:
+        """Who had told it to lead: the newest "promoting" before it did."""
+        for step in reversed(self.steps[: decided.step]):
+            match step.what:
+                case Note(kind="promoting", facts=facts) if facts["replica"] == decided.node:
+                    return f" by {step.machine}"
+                case Note(kind="elected") if step.machine == decided.node:
+                    return " by election"
+        return ""
+
+    def _end_of(self, node: str, after: int, before: int) -> Step | None:
+        """The step at which a node went down between two others, the first one."""
+        between = self.steps[after:before]
+        return next((step for step in between if step.machine == node and isinstance(step.what, Crashed | Exit)), None)
+
+    def _discarded(self, write: Write, decided: History) -> str:
+        """Who had it, and threw it away to become a copy of a server without it."""
+        told = [
+            (name, discard)
+            for name, ledger in self.books.ledgers.items()
+            if (discard := ledger.discarded.get(write.key)) is not None
+        ]
+        if not told:
+            return ""
+        whom = " and ".join(f"{name} at {seconds(self._time(discard.step))}" for name, discard in told)
+        return f"; a full sync with {told[0][1].primary} discarded it: on {whom}"
+
+    def _time(self, step: int) -> int:
+        return self.steps[step - 1].at_us
+
+
+class DiskExplainer:
+    """Explains what the storage of one node did to its writes."""
 
     def __init__(self, playback: Playback, node: str) -> None:
         assert playback.recording is not None, "a receipt is explained from a recorded run"
@@ -30,33 +135,16 @@ class Explainer:
         self.ledger = playback.ledger(node)
         self.pictures = playback.recording.pictures(node)
 
-    def sentence(self, operation: Operation, verdict: str) -> str:
-        key = (operation.connection, operation.command)
-        loss = self.ledger.lost_in.get(key)
-        if loss is not None:
-            return self._lost(loss)
-        place = self.ledger.index.get(key)
-        if verdict in (KEPT, LUCKY) and place is not None:
-            unheard = " (the answer never reached the client)" if verdict == LUCKY else ""
-            return self._kept(place) + unheard
-        if verdict == BROKEN:
-            return "it was executed and overwritten or deleted since"
-        if operation.outcome == "failed":
-            return "the server refused it"
-        return f"it never reached {self.node} alive"
-
-    def _lost(self, loss: Loss) -> str:
+    def lost(self, loss: Loss) -> str:
         """Where the write was when the crash came."""
         crash = self.playback.world.journal.steps[loss.crash_step - 1]
         marks = self._marks_before(loss.crash_step)
         kind = crash.what.kind if isinstance(crash.what, Crashed) else "end of the process"
-        when = f"at the {kind} of {self.node} ({_seconds(crash.at_us)})"
+        when = f"at the {kind} of {self.node} ({seconds(crash.at_us)})"
         if isinstance(crash.what, Note):
-            return (
-                f"the restart of {self.node} ({_seconds(crash.at_us)}) found no log, began one, and read nothing else"
-            )
+            return f"the restart of {self.node} ({seconds(crash.at_us)}) found no log, began one, and read nothing else"
         if kind == "disk loss":
-            return f"on the disk of {self.node} when it was lost ({_seconds(crash.at_us)})"
+            return f"on the disk of {self.node} when it was lost ({seconds(crash.at_us)})"
         if not self.ledger.config.appendonly:
             if loss.place < marks.snapshot:
                 return f"in a snapshot whose name was not on the platter yet, {when}"
@@ -69,8 +157,9 @@ class Explainer:
             return f"in the page cache only, {when}; {self._last_fsync(loss.crash_step)}"
         return f"in a log that could not be read to its end, {when}"
 
-    def _kept(self, place: int) -> str:
-        """The safest place that holds the write now, and since when."""
+    def kept(self, write: Write, others: list[str]) -> str:
+        """The safest place that holds the write now, and since when; `others` have it in RAM, too."""
+        place = self.ledger.index[write.key]
         steps, frames = self.pictures
         now = frames[-1].marks
         for name, what in (
@@ -81,10 +170,10 @@ class Explainer:
                 since = len(frames) - 1
                 while since and getattr(frames[since - 1].marks, name) > place:
                     since -= 1
-                return f"{what} since {_seconds(self._time(steps[since]))}"
+                return f"{what} since {seconds(self._time(steps[since]))}"
         if now.written > place:
             return f"in the page cache of {self.node}, not on its platter yet"
-        return f"in the memory of {self.node} only"
+        return f"in the memory of {_and([self.node, *others])} only"
 
     def _frame_before(self, step: int) -> MachineFrame:
         assert self.playback.recording is not None
@@ -103,7 +192,7 @@ class Explainer:
             if step.machine != self.node or not isinstance(step.what, Synced):
                 continue
             if step.what.path.endswith(".incr.aof") and not step.what.error:
-                return f"the last fsync had ended at {_seconds(step.at_us)}"
+                return f"the last fsync had ended at {seconds(step.at_us)}"
         return "no fsync had ended yet"
 
     def _newest_snapshot(self, loss: Loss) -> str:
@@ -117,5 +206,11 @@ class Explainer:
         return self.playback.world.journal.steps[step - 1].at_us if step else 0
 
 
-def _seconds(at_us: int) -> str:
+def _and(names: list[str]) -> str:
+    """`n1, n2 and n3`"""
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
+
+
+def seconds(at_us: int) -> str:
+    """`1.053 s`"""
     return f"{at_us / 1e6:.3f} s"

@@ -116,6 +116,8 @@ def common(left: Sequence[Write], right: Sequence[Write]) -> int:
     """How many writes two data sets share, from the first one on.  A write has one past, so where two data sets hold
     the same write at the same place, they are the same up to there."""
     low, high = 0, min(len(left), len(right))
+    if high and left[high - 1] is right[high - 1]:
+        return high
     while low < high:
         middle = (low + high + 1) // 2
         if left[middle - 1] is right[middle - 1]:

@@ -190,7 +190,7 @@ class Ledger:
         writes = history.writes[: history.upto(facts["offset"])]
         for write in self.writes[common(self.writes, writes) :]:
             self.discarded[write.key] = Discard(number, facts["primary"])
-        self._snapshots = [(file, writes if held is None else held) for file, held in self._snapshots]
+        self._snapshots = [(file, list(writes) if held is None else held) for file, held in self._snapshots]
         self._replaced.append(self.contents)
         self._become(Contents(writes, [position] * len(writes), position))
 
@@ -307,6 +307,10 @@ class Books:
             if place is not None:
                 insort(ledger.acknowledged, place)
         self.changed = True
+
+    def gone(self) -> set[tuple[str, int]]:
+        """The keys of the writes that no server holds any more."""
+        return {key for key in self.writes if all(key not in ledger.index for ledger in self.ledgers.values())}
 
     def elsewhere(self, of: Ledger) -> int:
         """How many of a server's writes the best other server holds in RAM: those will be there after a failover."""

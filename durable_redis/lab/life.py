@@ -26,6 +26,7 @@ WORDS = {
     "executed": "accept   the server executes it: it is in RAM (and its effect in the AOF buffer, if there is a log)",
     "written": "buffer   the server writes the AOF buffer: it is in the page cache",
     "answered": "promise  the server says OK",
+    "copied": "copy     a replica has executed it, too",
     "synced": "sync     an fsync ends: it is on the platter",
     "crashed": "fail     the node goes down",
     "recovered": "recover  the node is up again, with what it found on its disk",
@@ -45,6 +46,7 @@ class Life:
     synced: int | None = None
     crashed: int | None = None
     recovered: int | None = None
+    copied: int | None = None
     times_us: tuple[tuple[str, int], ...] = ()
     fate: str = ""
 
@@ -75,7 +77,7 @@ def life(run: Run, key: str) -> Life:
         raise LabError(f"no client has sent a SET of {key!r} yet")
     operation = written[-1]
     steps = run.playback.world.journal.steps
-    found = dict(_events(operation, steps, run.deployment.nodes[0]))
+    found = dict(_events(operation, steps))
     times = tuple((name, steps[number - 1].at_us) for name, number in found.items())
     return Life(key, **found, times_us=times, fate=_fate(run, operation, found))
 
@@ -83,7 +85,7 @@ def life(run: Run, key: str) -> Life:
 def _fate(run: Run, operation: Operation, found: dict[str, int]) -> str:
     if "recovered" not in found:
         return ""
-    ledger = run.playback.ledger(run.deployment.nodes[0])
+    ledger = run.playback.ledger(operation.node)
     if (operation.connection, operation.command) in ledger.lost_in:
         return "gone: the restart did not find it"
     if "synced" in found or (operation.connection, operation.command) not in ledger.index:
@@ -93,9 +95,11 @@ def _fate(run: Run, operation: Operation, found: dict[str, int]) -> str:
     return "kept, by luck: it was on the platter, though no fsync had covered it" if luck else "kept"
 
 
-def _events(operation: Operation, steps: list[Step], node: str) -> Iterator[tuple[str, int]]:
+def _events(operation: Operation, steps: list[Step]) -> Iterator[tuple[str, int]]:
     """(name, step number) of everything that happens to this write, in order; each at most once."""
+    node = operation.node
     position: Position | None = None
+    stream: tuple[str, int] | None = None
     seen: dict[str, None] = {}
     commands = 0
     for number, step in enumerate(steps, start=1):
@@ -109,13 +113,16 @@ def _events(operation: Operation, steps: list[Step], node: str) -> Iterator[tupl
                 operation.command,
             ):
                 position = facts["incr"], facts["end"]
+                stream = facts.get("replid", ""), facts.get("offset", 0)
                 name = "executed"
+            case Note(kind="applied", facts=facts) if stream is not None and facts["replid"] == stream[0]:
+                name = "copied" if facts["offset"] >= stream[1] else ""
             case Append(path=path) if position is not None and step.machine == node and path.endswith(".incr.aof"):
                 name = "written"
             case Send(connection=connection) if position is not None and connection == operation.connection:
                 name = "answered" if step.machine == node else ""
             case Synced(path=path, size=size, error="") if position is not None and f".{position[0]}.incr." in path:
-                name = "synced" if size >= position[1] else ""
+                name = "synced" if size >= position[1] and step.machine == node else ""
             case Crashed(machine=machine) if "sent" in seen and machine == node:
                 name = "crashed"
             case Note(kind="ready") if "crashed" in seen and step.machine == node:

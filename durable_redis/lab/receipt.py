@@ -134,7 +134,7 @@ class Receipt:
 def take(playback: Playback, explain: bool = True) -> Receipt:
     """Compare every client's records with what the survivor holds now.  Raises LabError while it is down."""
     found = find(playback)
-    why = {name: Explainer(playback, name) for name in playback.deployment.nodes} if explain else {}
+    why = Explainer(playback) if explain else None
     rows = []
     judged = _judged(playback.operations(), found.values, found.clock_us)
     for number, (operation, stands) in enumerate(judged, start=1):
@@ -149,7 +149,7 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
             operation.outcome,
             _text(found.values[key]) if key in found.values else None,
             verdict,
-            why[found.homes[key]].sentence(operation, verdict) if explain else "",
+            why.sentence(operation, verdict, found.homes[key]) if why is not None else "",
         )
         rows.append(row)
     return Receipt(tuple(rows), Counter(row.verdict for row in rows))

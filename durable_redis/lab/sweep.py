@@ -1,8 +1,8 @@
 """Sweeps: the same scenario, crashed everywhere.
 
 One crash is an anecdote.  A sweep crashes a scenario after every step (or every so many), with every kind of crash, or
-under many seeds, restarts the node, and counts what survived.  Nothing is derived here: every point is a run of its
-own, played from its beginning.
+under many seeds, restarts the node or waits for a failover, and counts what survived.  Nothing is derived here: every
+point is a run of its own, played from its beginning.
 
 The points do not depend on one another, so any `concurrent.futures.Executor` can spread them.
 """
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
+from durable_redis.lab.ledger import FAILOVER
 from durable_redis.lab.playback import Playback
-from durable_redis.lab.receipt import judge
+from durable_redis.lab.receipt import can_be_taken, judge
 from durable_redis.lab.run import Run
 from durable_redis.sim.disk import TailKept
 from durable_redis.sim.faults import CRASHES
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POINTS_A_JOB = 64
+PATIENCE_US = 120_000_000
+"""How long a deployment may take to recover, in the room's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +105,23 @@ def sweep(
     executor: Executor | None = None,
     progress: bool = False,
     tail: TailKept = "seeded",
+    node: str = "",
+    then: str = "restart",
 ) -> Sweep:
     """Crash a run after each of these steps (default: all since the first action), with each kind of crash.
 
-    `seeds` plays the scenario under other seeds; `tail` is what a power loss leaves of unsynced data.  Without an
-    executor it is done here and now."""
+    `seeds` plays the scenario under other seeds; `tail` is what a power loss leaves of unsynced data; `node` is crashed
+    (default: the server that a client would be sent to then).  `then="restart"`: it comes back at once, with what it
+    finds on its disk.  `then="failover"`: it stays away until the others have agreed on a new primary, and comes back
+    after that.  Either way the survivor is asked when everybody is in step again.  Without an executor it is done here
+    and now."""
     scenario = what.scenario() if isinstance(what, Run) else what
-    if not scenario.actions:
-        raise LabError("there is nothing to crash: let a client write something first")
-    for crash in crashes:
-        if crash not in CRASHES:
-            raise LabError(f"no crash is called {crash!r}: choose from {', '.join(CRASHES)}")
+    plan = Plan(scenario, tail, node, then)
+    _check(plan, crashes)
     first = scenario.actions[0].step or 0
     chosen = list(range(first, scenario.end_step + 1)) if steps is None else list(steps)
     jobs = [
-        (scenario, seed, crash, tail, chosen[start : start + POINTS_A_JOB])
+        (plan, seed, crash, chosen[start : start + POINTS_A_JOB])
         for seed in ([scenario.seed] if seeds is None else seeds)
         for start in range(0, len(chosen), POINTS_A_JOB)
         for crash in crashes
@@ -131,9 +136,34 @@ def sweep(
     return Sweep(tuple(sorted(points, key=lambda point: (point.seed, point.step, order[point.crash]))))
 
 
-def _crash_points(job: tuple[Scenario, int, str, TailKept, list[int]]) -> list[Point]:
-    scenario, seed, crash, tail, steps = job
-    return [_crash_at(scenario, seed, crash, tail, step) for step in steps]
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is the same at every point."""
+
+    scenario: Scenario
+    tail: TailKept
+    node: str
+    then: str
+
+
+def _check(plan: Plan, crashes: Sequence[str]) -> None:
+    if not plan.scenario.actions:
+        raise LabError("there is nothing to crash: let a client write something first")
+    for crash in crashes:
+        if crash not in CRASHES:
+            raise LabError(f"no crash is called {crash!r}: choose from {', '.join(CRASHES)}")
+    deployment = parse_deployment(plan.scenario.deployment)
+    if plan.node and plan.node not in deployment.nodes:
+        raise LabError(f"there is no node {plan.node!r} to crash: there is {', '.join(deployment.nodes)}")
+    if plan.then not in ("restart", "failover"):
+        raise LabError(f'then can be "restart" or "failover", not {plan.then!r}')
+    if plan.then == "failover" and not deployment.fails_over:
+        raise LabError(f'nobody would take over in {deployment!r}: add replicas and sentinels, or take then="restart"')
+
+
+def _crash_points(job: tuple[Plan, int, str, list[int]]) -> list[Point]:
+    plan, seed, crash, steps = job
+    return [_crash_at(plan, seed, crash, step) for step in steps]
 
 
 def _play_scenario(playback: Playback, scenario: Scenario, step: int) -> None:
@@ -149,22 +179,18 @@ def _play_scenario(playback: Playback, scenario: Scenario, step: int) -> None:
     playback.play_to_step(step)
 
 
-def _crash_at(scenario: Scenario, seed: int, crash: str, tail: TailKept, step: int) -> Point:
-    """Play up to a step, crash, restart, and count."""
-    playback = Playback(parse_deployment(scenario.deployment), seed, record=False)
-    _play_scenario(playback, scenario, step)
-    node = playback.deployment.nodes[0]
-    machine, ledger = playback.world.machines[node], playback.ledger(node)
+def _crash_at(plan: Plan, seed: int, crash: str, step: int) -> Point:
+    """Play up to a step, crash, let the deployment recover, and count."""
+    playback = Playback(parse_deployment(plan.scenario.deployment), seed, record=False)
+    _play_scenario(playback, plan.scenario, step)
+    node = plan.node or playback.deployment.survivor(playback.views()) or playback.deployment.nodes[0]
+    ledger = playback.ledger(node)
     at_us = playback.world.now_us
-    at_risk = ledger.at_risk(ledger.marks())[crash]
+    at_risk = ledger.at_risk(ledger.marks())[FAILOVER if plan.then == "failover" else crash]
     acknowledged = len(ledger.acknowledged)
-    executed = [(write.connection, write.command) for write in ledger.writes]
-    lost_before = dict(ledger.lost_in)
-    if machine.up or (machine.powered and crash != "process kill"):  # or the scenario has crashed it just so
-        playback.deeds.crash(node, crash, tail=tail)
-    playback.deeds.restart(node)
-    playback.play_while(lambda: playback.starting(node), 60_000_000)
-    if not machine.up:
+    executed = [write.key for write in ledger.writes]
+    lost_before = playback.books.gone()
+    if not _recovers(playback, plan, node, crash):
         return Point(seed, step, at_us, crash, acknowledged, acknowledged, 0, 0, at_risk, is_prefix=False, starts=False)
     judged = [
         (write, stands) for write, stands in judge(playback) if (write.connection, write.command) not in lost_before
@@ -184,3 +210,17 @@ def _crash_at(scenario: Scenario, seed: int, crash: str, tail: TailKept, step: i
         is_prefix=kept == sorted(kept, reverse=True),
         starts=True,
     )
+
+
+def _recovers(playback: Playback, plan: Plan, node: str, crash: str) -> bool:
+    """Crash a node and let the deployment come to rest.  False: there is no server to ask afterwards."""
+    machine, deployment = playback.world.machines[node], playback.deployment
+    if machine.up or (machine.powered and crash != "process kill"):  # or the scenario has crashed it just so
+        playback.deeds.crash(node, crash, tail=plan.tail)
+    if plan.then == "failover":
+        playback.play_while(lambda: not deployment.settled(playback.views()), PATIENCE_US)
+    playback.deeds.restart(node)
+    playback.play_while(lambda: playback.starting(node), PATIENCE_US)
+    if len(deployment.nodes) > 1:
+        playback.play_while(lambda: not deployment.settled(playback.views()), PATIENCE_US)
+    return can_be_taken(playback)

@@ -11,7 +11,7 @@ from durable_redis.contract import Send
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.lab import receipt as receipts
 from durable_redis.lab.client import Operation
-from durable_redis.lab.explain import Explainer
+from durable_redis.lab.explain import DiskExplainer
 from durable_redis.lab.receipt import _judged, _verdict
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY, RESURRECTED, UNPROMISED
 from durable_redis.sim.faults import Crashed
@@ -280,6 +280,6 @@ def test_an_explanation_needs_a_recorded_run() -> None:
     run = crashed(appendonly=True)
     playback = type(run.playback)(run.deployment, 7, record=False)
     with pytest.raises(AssertionError, match="recorded run"):
-        Explainer(playback, "n1")
+        DiskExplainer(playback, "n1")
     playback.play_to(100_000)
     assert receipts.take(playback, explain=False).rows == ()

@@ -58,6 +58,7 @@ class Deployment(ABC):
     clients: tuple[str, ...]
     zones: Mapping[str, str]
     config: Config
+    fails_over: bool = False  # whether somebody replaces a primary that does not come back
 
     def __init__(self, options: Mapping[str, Any], clients: int, hardware: dict[str, int] | None) -> None:
         whole_number("clients", clients, 1, MOST_CLIENTS)
