@@ -41,6 +41,17 @@ def test_replicas_and_fellows_become_known_and_nothing_happens():
     assert story(world, "sdown", "odown", "vote", "failover", "abort", "tilt", "refused") == []
 
 
+@pytest.mark.parametrize("known_replicas", [(), ("n2",)])
+def test_a_failover_before_the_first_info_needs_replicas_that_are_known(known_replicas):
+    """The primary dies before it has told anybody of its replicas."""
+    world = room(servers=2, known_replicas=known_replicas)
+    kill(world, "n1")
+    run(world, 10_000)
+    expected = {"n2"} if known_replicas else {"n1"}
+    assert set(primaries(world).values()) == expected
+    assert bool(story(world, "abort")) == (not known_replicas)
+
+
 def test_the_same_seed_tells_the_same_story():
     def play(seed):
         world = settled(seed=seed, hardware=Hardware())

@@ -27,6 +27,8 @@ class SentinelConfig:
     * `down_after_ms`: without a valid reply for so long, an instance is subjectively down.
     * `failover_timeout_ms`: how long one step of a failover may take; twice as long passes between two attempts.
     * `parallel_syncs`: how many replicas may be pointed to the new primary at the same time.
+    * `known_replicas`: those that it knows from the start, as a sentinel.conf that has been in use names them.  The
+      others it learns from the primary's INFO, which it reads every 10 s: until then a failover has nothing to choose.
     """
 
     primary: str = "n1"
@@ -36,6 +38,7 @@ class SentinelConfig:
     down_after_ms: int = 30_000
     failover_timeout_ms: int = 180_000
     parallel_syncs: int = 1
+    known_replicas: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -46,7 +49,7 @@ class SentinelConfig:
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} can be {least} or more, not {getattr(self, name)}")
-        for name in (self.primary, self.master_name, *self.sentinels):
+        for name in (self.primary, self.master_name, *self.sentinels, *self.known_replicas):
             if not isinstance(name, str) or not name or any(c in ", :" or not c.isprintable() for c in name):
                 raise ConfigError(f"{name!r} will not do as a name: give a word without blanks, commas and colons")
         if len(dict.fromkeys(self.sentinels)) < len(self.sentinels):

@@ -89,7 +89,7 @@ class Sentinel:
         yield SetTimer(TICK, now)
 
     def _begin(self, remembered: memory.Memory | None, now: int) -> None:
-        primary, replicas, sentinels = self.config.primary, list[str](), dict[str, str]()
+        primary, replicas, sentinels = self.config.primary, list(self.config.known_replicas), dict[str, str]()
         if remembered is not None:
             self.run_id, primary = remembered.run_id, remembered.primary
             self.ballot = election.Ballot(remembered.epoch, remembered.voted_epoch)
