@@ -17,15 +17,14 @@ from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
 from durable_redis.formats.resp_commands import strict_integer
 from durable_redis.redis import info, shutdown
+from durable_redis.redis.client import LATER
 from durable_redis.redis.config import OPTION_NAMES, REDIS_VERSION, ConfigError
 
 if TYPE_CHECKING:
-    from durable_redis.redis.server import Client, RedisServer
+    from durable_redis.redis.client import Client
+    from durable_redis.redis.server import RedisServer
 
 LONGEST_SLEEP_S = 3600.0
-
-LATER: Reply = Status(b"")
-"""Stands for a reply that work in `server.todo` will give."""
 
 Handler = Callable[["RedisServer", Call], Reply]
 
@@ -40,31 +39,30 @@ def commands(server: RedisServer) -> list[Command]:
         container(
             "config",
             -2,
-            row("config|get", -3, "admin", config_get),
-            row("config|set", -4, "admin", config_set),
-            row("config|resetstat", 2, "admin", config_resetstat),
+            row("config|get", -3, "admin loading stale", config_get),
+            row("config|set", -4, "admin loading stale", config_set),
+            row("config|resetstat", 2, "admin loading stale", config_resetstat),
         ),
         container(
             "client",
             -2,
-            row("client|id", 2, "", client_id),
-            row("client|getname", 2, "", client_getname),
-            row("client|setname", 3, "", client_setname),
-            row("client|setinfo", 4, "", client_setinfo),
-            row("client|info", 2, "", client_info),
-            row("client|list", -2, "admin", client_list),
+            row("client|id", 2, "loading stale", client_id),
+            row("client|getname", 2, "loading stale", client_getname),
+            row("client|setname", 3, "loading stale", client_setname),
+            row("client|setinfo", 4, "loading stale", client_setinfo),
+            row("client|info", 2, "loading stale", client_info),
+            row("client|list", -2, "admin loading stale", client_list),
         ),
-        row("info", -1, "", server_info),
-        row("hello", -1, "no_auth", hello),
-        row("auth", -2, "no_auth", auth),
-        row("quit", -1, "no_auth at_once", quit_connection),
+        row("info", -1, "loading stale", server_info),
+        row("hello", -1, "no_auth loading stale", hello),
+        row("auth", -2, "no_auth loading stale", auth),
+        row("quit", -1, "no_auth loading stale at_once", quit_connection),
         row("save", 1, "admin no_multi", save),
         row("bgsave", -1, "admin", bgsave),
         row("bgrewriteaof", 1, "admin", bgrewriteaof),
-        row("lastsave", 1, "", lastsave),
-        row("shutdown", -1, "admin no_multi", shutdown_server),
-        row("role", 1, "", role),
-        row("debug", -2, "admin", debug),
+        row("lastsave", 1, "loading stale", lastsave),
+        row("shutdown", -1, "admin loading stale no_multi", shutdown_server),
+        row("debug", -2, "admin loading stale", debug),
         row("flushall", -1, "write", partial(flushall, server.engine.commands["flushall"].handler)),
     ]
 
@@ -101,6 +99,8 @@ def config_set(server: RedisServer, call: Call) -> Reply:
         server.todo.append(server.rewrite.switch_on)
     elif was_on and not config.appendonly:
         server.todo.append(server.aof.switch_off)
+    server.primary.resize_backlog()
+    server.primary.count_good(call.now_ms * 1000)
     return OK
 
 
@@ -185,7 +185,7 @@ def hello(server: RedisServer, call: Call) -> Reply:
             (b"proto", protocol),
             (b"id", _client(call).number),
             (b"mode", b"cluster" if server.cluster is not None else b"standalone"),
-            (b"role", b"master"),
+            (b"role", b"replica" if server.replica.primary else b"master"),
             (b"modules", []),
         ]
     )
@@ -304,10 +304,6 @@ def shutdown_server(server: RedisServer, call: Call) -> Reply:
 def server_info(server: RedisServer, call: Call) -> Reply:
     sections = [argument.decode("latin-1").lower() for argument in call.argv[1:]]
     return Verbatim("txt", info.render(server, sections, call.now_ms).encode("latin-1"))
-
-
-def role(server: RedisServer, call: Call) -> Reply:
-    return [b"master", server.offset, []]
 
 
 def debug(server: RedisServer, call: Call) -> Reply:

@@ -15,6 +15,9 @@ from durable_redis.formats.resp_commands import strict_integer
 REDIS_VERSION = "7.0.15"
 """The version whose behaviour is modelled, and that INFO, HELLO and the snapshots report."""
 
+DEFAULT_PORT = 6379
+"""Where every server listens: a machine of the room has one, so the port is for show."""
+
 SavePoint = tuple[int, int]
 """(seconds, changes): save if at least so many changes are at least so old."""
 
@@ -22,10 +25,34 @@ DEFAULT_SAVE: tuple[SavePoint, ...] = ((3600, 1), (300, 100), (60, 10_000))
 
 _UNITS = {"": 1, "b": 1, "k": 1_000, "kb": 1_024, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
 _CHOICES = {"appendfsync": ("everysec", "always", "no")}
-_CANNOT_BE_SET = {"appendfilename": "immutable", "appenddirname": "immutable", "dbfilename": "protected"}
-_CANNOT_BE_SET |= {"cluster_enabled": "immutable", "cluster_config_file": "immutable"}
+_CANNOT_BE_SET = {
+    "appendfilename": "immutable",
+    "appenddirname": "immutable",
+    "dbfilename": "protected",
+    "replicaof": "immutable",
+    "cluster_enabled": "immutable",
+    "cluster_config_file": "immutable",
+}
 _HIGHEST_HZ = 500
-_SIZES = ("auto_aof_rewrite_percentage", "auto_aof_rewrite_min_size", "cluster_replica_validity_factor")
+_LEAST = {
+    "auto_aof_rewrite_percentage": 0,
+    "auto_aof_rewrite_min_size": 0,
+    "replica_priority": 0,
+    "repl_backlog_size": 1,
+    "repl_backlog_ttl": 0,
+    "repl_diskless_sync_delay": 0,
+    "repl_ping_replica_period": 1,
+    "repl_timeout": 1,
+    "min_replicas_to_write": 0,
+    "min_replicas_max_lag": 0,
+    "cluster_replica_validity_factor": 0,
+    "cluster_node_timeout": 1,
+}
+"""The least value of each number; `hz` has a range of its own."""
+_MOST = {"repl_backlog_size": 2**63 - 1, "repl_backlog_ttl": 2**63 - 1}
+_MEMORY = ("auto_aof_rewrite_min_size", "repl_backlog_size")
+_SMALLEST_BACKLOG = 16 * 1024
+"""A smaller one is taken as this one (replication.c `resizeReplicationBacklog`, CONFIG_REPL_BACKLOG_MIN_SIZE)."""
 _FILE_NAMES = ("dbfilename", "appendfilename", "appenddirname", "cluster_config_file")
 
 
@@ -63,6 +90,20 @@ class Config:
     # The server
     hz: int = 10
     requirepass: str = ""
+    # Replication
+    replicaof: str = ""
+    masterauth: str = ""
+    replica_priority: int = 100
+    replica_read_only: bool = True
+    replica_serve_stale_data: bool = True
+    repl_backlog_size: int = 2**20
+    repl_backlog_ttl: int = 3600
+    repl_diskless_sync: bool = True
+    repl_diskless_sync_delay: int = 5
+    repl_ping_replica_period: int = 10
+    repl_timeout: int = 60
+    min_replicas_to_write: int = 0
+    min_replicas_max_lag: int = 10
 
     def __post_init__(self) -> None:
         for option in fields(self):
@@ -70,17 +111,17 @@ class Config:
             if type(value) is not type(option.default):
                 wanted = type(option.default).__name__
                 raise ConfigError(f"{option.name} is of type {wanted}, such as {option.default!r}, not {value!r}")
-        for name in _SIZES:
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name} can be 0 or more, not {getattr(self, name)}")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} can be {least} or more, not {getattr(self, name)}")
+        if self.repl_backlog_size < _SMALLEST_BACKLOG:
+            object.__setattr__(self, "repl_backlog_size", _SMALLEST_BACKLOG)
         for name in _FILE_NAMES:
             if not getattr(self, name) or "/" in getattr(self, name):
                 raise ConfigError(f"{name} is the name of a file, not a path: {getattr(self, name)!r} will not do")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ConfigError(f"{name} can be {', '.join(choices)}, not {getattr(self, name)!r}")
-        if self.cluster_node_timeout < 1:
-            raise ConfigError(f"cluster_node_timeout can be 1 ms or more, not {self.cluster_node_timeout}")
         if not 1 <= self.hz <= _HIGHEST_HZ:
             raise ConfigError(f"hz can be 1 to {_HIGHEST_HZ} (calls of the cron a second), not {self.hz}")
         for point in self.save:
@@ -107,6 +148,8 @@ class Config:
     def get(self, name: str) -> str:
         """An option as redis.conf writes it; `name` with hyphens."""
         value = getattr(self, name.replace("-", "_"))
+        if name == "replicaof" and value:
+            return f"{value} {DEFAULT_PORT}"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, tuple):
@@ -124,10 +167,9 @@ class Config:
                 if text.lower() not in ("yes", "no"):
                     raise ConfigError("argument must be 'yes' or 'no'")
                 value = text.lower() == "yes"
-            case int() if attribute == "auto_aof_rewrite_min_size":
-                value = _parse_size(text)
             case int():
-                value = _parse_integer(text)
+                value = _parse_size(text) if attribute in _MEMORY else _parse_integer(text)
+                _check_range(attribute, value)
             case tuple():
                 value = _parse_save(text)
         if attribute == "hz":  # config.c `updateHZ` takes the nearest that is possible
@@ -161,9 +203,14 @@ def _parse_integer(text: str) -> int:
     number = strict_integer(text.encode("latin-1", "replace"))
     if number is None:
         raise ConfigError("argument couldn't be parsed into an integer")
-    if not 0 <= number < 2**31:
-        raise ConfigError("argument must be between 0 and 2147483647 inclusive")
     return number
+
+
+def _check_range(attribute: str, number: int) -> None:
+    """Whether CONFIG SET takes this number; `hz` takes the nearest that is possible."""
+    least, most = _LEAST.get(attribute, 0), _MOST.get(attribute, 2**31 - 1 if attribute not in _MEMORY else 2**63 - 1)
+    if not least <= number <= most:
+        raise ConfigError(f"argument must be between {least} and {most} inclusive")
 
 
 def _parse_save(text: str) -> tuple[SavePoint, ...]:

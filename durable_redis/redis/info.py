@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from durable_redis.redis.config import REDIS_VERSION
 from durable_redis.redis.persistence.aof import State
+from durable_redis.redis.replication.report import replication_fields
 
 if TYPE_CHECKING:
-    from durable_redis.redis.server import Client, RedisServer
+    from durable_redis.redis.client import Client
+    from durable_redis.redis.server import RedisServer
 
 Fields = dict[str, object]
 
@@ -20,11 +22,11 @@ def render(server: RedisServer, sections: list[str], now_ms: int) -> str:
     """The text of INFO: all sections, or those asked for."""
     everything: dict[str, Fields] = {
         "Server": _server(server, now_ms),
-        "Clients": {"connected_clients": len(server.clients)},
+        "Clients": {"connected_clients": len(server.clients) - len(server.primary.followers)},
         "Memory": {"used_memory": server.engine.keyspace.used_memory},
         "Persistence": _persistence(server, now_ms),
         "Stats": _stats(server),
-        "Replication": _replication(server),
+        "Replication": replication_fields(server, now_ms * 1000),
         "Cluster": {"cluster_enabled": int(server.cluster is not None)},
         "Keyspace": _keyspace(server),
     }
@@ -41,6 +43,7 @@ def _server(server: RedisServer, now_ms: int) -> Fields:
     return {
         "redis_version": REDIS_VERSION,
         "redis_mode": "standalone" if server.cluster is None else "cluster",
+        "run_id": server.run_id,
         "hz": server.config.hz,
         "uptime_in_seconds": (now_ms * 1000 - server.started_us) // 1_000_000,
     }
@@ -87,12 +90,11 @@ def _stats(server: RedisServer) -> Fields:
     return {
         "total_connections_received": server.stats["connections"],
         "total_commands_processed": server.stats["commands"],
+        "sync_full": server.primary.syncs["full"],
+        "sync_partial_ok": server.primary.syncs["partial"],
+        "sync_partial_err": server.primary.syncs["refused"],
         "expired_keys": server.engine.expired_keys,
     }
-
-
-def _replication(server: RedisServer) -> Fields:
-    return {"role": "master", "connected_slaves": 0, "master_repl_offset": server.offset}
 
 
 def _keyspace(server: RedisServer) -> Fields:

@@ -62,12 +62,22 @@ def test_a_snapshot_holds_the_keyspace_as_it_was_at_the_fork() -> None:
 
 def test_the_facts_in_a_snapshot_are_those_of_the_fork() -> None:
     bench = Bench()
+    bench.server.primary.create_backlog()
     bench.send("SET", "k", "v")
     at_fork = bench.server.offset
     bench.send("BGSAVE")
     bench.send("SET", "k", "w")
     bench.finish("bgsave")
-    assert decode(bench.disk.read("dump.rdb") or b"").aux["repl-offset"] == b"%d" % at_fork
+    facts = decode(bench.disk.read("dump.rdb") or b"").aux
+    assert facts["repl-offset"] == b"%d" % at_fork
+    assert facts["repl-id"] == bench.server.history.replid.encode()
+
+
+def test_a_snapshot_of_a_server_without_replicas_is_of_nobodys_history() -> None:
+    bench = Bench()
+    bench.send("SET", "k", "v")
+    bench.send("SAVE")
+    assert "repl-id" not in decode(bench.disk.read("dump.rdb") or b"").aux
 
 
 # -- when ------------------------------------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ from durable_redis.redis.cluster.topology import Topology
 from durable_redis.redis.persistence.files import write_whole
 
 if TYPE_CHECKING:
-    from durable_redis.redis.server import Client, RedisServer
+    from durable_redis.redis.client import Client
+    from durable_redis.redis.server import RedisServer
 
 CRON = "cluster cron"
 CRON_US = 100_000

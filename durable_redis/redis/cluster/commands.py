@@ -20,15 +20,15 @@ from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.errors import CommandError
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
-from durable_redis.redis import admin
+from durable_redis.redis.client import LATER
 from durable_redis.redis.cluster import bus, nodes_conf
 from durable_redis.redis.cluster.membership import ClusterNode
 from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import SLOTS, key_slot, ranges_of
 
 if TYPE_CHECKING:
+    from durable_redis.redis.client import Client
     from durable_redis.redis.cluster.cluster import Cluster
-    from durable_redis.redis.server import Client
 
 Handler = Callable[["Cluster", Call], Reply]
 
@@ -295,7 +295,7 @@ def clusterbus(cluster: Cluster, call: Call) -> Reply:
     if call.argv[1] != bus.VERSION:
         return ErrorReply(f"ERR this node speaks version {bus.VERSION.decode()} of the cluster bus")
     cluster.server.todo.append(partial(cluster.adopt, cast("Client", call.session)))
-    return admin.LATER  # never: from now on messages are exchanged, not replies
+    return LATER  # never: from now on messages are exchanged, not replies
 
 
 def _select(older: Callable[[Call], Reply], call: Call) -> Reply:

@@ -21,8 +21,8 @@ from durable_redis.redis.cluster.slots import key_slot
 
 if TYPE_CHECKING:
     from durable_redis.engine import Command
+    from durable_redis.redis.client import Client
     from durable_redis.redis.cluster.cluster import Cluster
-    from durable_redis.redis.server import Client
 
 CROSS_SLOT = ErrorReply("CROSSSLOT Keys in request don't hash to the same slot")
 UNBOUND = ErrorReply("CLUSTERDOWN Hash slot not served")

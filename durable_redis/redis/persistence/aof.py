@@ -76,6 +76,7 @@ class AppendOnlyFile:
         self.state = State.OFF
         self.manifest = Manifest.empty(server.config.appendfilename)  # as it is on the disk
         self.incr_number = 0  # of the file that grows
+        self.selected_db: int | None = None  # the database that the last SELECT in it named
         self.buffer = bytearray()
         self.incr_size = 0  # written to the page cache
         self.synced_size = 0  # fsynced, as far as this process knows
@@ -89,6 +90,7 @@ class AppendOnlyFile:
         self.delayed_fsyncs = 0  # writes that could be postponed no longer
         self._postponed_since_us: int | None = None
         self._timestamp_s = 0
+        self._fsynced_offset = 0
 
     # -- where things are --------------------------------------------------------------------------------------------
 
@@ -125,6 +127,14 @@ class AppendOnlyFile:
         if self.incr_number and not self.logging:
             return self.incr_number, self.incr_size + 1
         return self.incr_number, self.incr_size + len(self.buffer)
+
+    @property
+    def fsynced_offset(self) -> int:
+        """Up to here the *stream* is on this server's platter: what WAITAOF counts.  Of a log without anything left to
+        fsync that is the end of the stream, since what the stream has beside effects (PING) is in no log."""
+        if not self.logging:
+            return 0
+        return self._fsynced_offset if self.buffer or self.synced_size != self.incr_size else self.server.offset
 
     @property
     def written_position(self) -> Position:
@@ -204,19 +214,22 @@ class AppendOnlyFile:
         """`everysec`: nobody waits for this."""
         self.fsync_running = True
         self.last_fsync_us = now
-        yield Fork(FSYNC_THREAD, self._fsync_thread(self.incr_path, self.written_position))
+        yield Fork(FSYNC_THREAD, self._fsync_thread(self.incr_path, self.written_position, self.server.offset))
 
-    def _fsync_thread(self, path: str, position: Position) -> Generator[Effect, Any, tuple[Position, DiskError | None]]:
+    def _fsync_thread(
+        self, path: str, position: Position, offset: int
+    ) -> Generator[Effect, Any, tuple[Position, int, DiskError | None]]:
         error = yield Fsync(path)
-        return position, error
+        return position, offset, error
 
-    def fsync_ended(self, result: tuple[Position, DiskError | None]) -> None:
+    def fsync_ended(self, result: tuple[Position, int, DiskError | None]) -> None:
         """The background thread is done: note how far, or why not."""
-        (incr_number, size), error = result
+        (incr_number, size), offset, error = result
         self.fsync_running = False
         self.fsync_error = error
         if error is None and incr_number == self.incr_number:
             self.synced_size = max(self.synced_size, size)
+            self._fsynced_offset = max(self._fsynced_offset, offset)
 
     def _write_failed(self, error: DiskError) -> Generator[Effect, Any, bool]:
         if self.server.config.appendfsync == "always":
@@ -251,7 +264,7 @@ class AppendOnlyFile:
         """From now on changes go to this incr file, which has been created."""
         self.older_incrs_size += self.incr_size
         self.incr_number, self.incr_size, self.synced_size = number, 0, 0
-        self.server.selected_db = None  # every file starts with a SELECT of its own
+        self.selected_db = None  # every file starts with a SELECT of its own
 
     def cut(self, path: str, size: int) -> Effects:
         """Drop the torn tail of a file before writing behind it."""

@@ -24,6 +24,7 @@ from durable_redis.formats.rdb import Rdb, RdbError, decode, encode
 from durable_redis.formats.resp import ErrorReply
 from durable_redis.redis.persistence.aof import State
 from durable_redis.redis.persistence.files import put_in_place, write_whole
+from durable_redis.redis.replication import facts
 
 if TYPE_CHECKING:
     from durable_redis.redis.server import RedisServer
@@ -56,12 +57,18 @@ def load(server: RedisServer, now: int) -> Outcome:
 
 def _load_snapshot(server: RedisServer, now: int) -> Effects:
     content: bytes | None = yield Read(server.config.dbfilename)
-    if content is not None:
-        yield Compute("load", len(content))
-        rdb = decode(content, server.config.dbfilename)
-        for entry in rdb.entries:  # except those that have expired while the server was down
-            if entry.expires_at_ms is None or entry.expires_at_ms >= now // 1000:
-                server.engine.load(entry)
+    if content is None:
+        return
+    yield Compute("load", len(content))
+    rdb = decode(content, server.config.dbfilename)
+    expired = []
+    for entry in rdb.entries:
+        # A primary leaves out what has expired while it was down; a replica waits for its primary's DEL.
+        if entry.expires_at_ms is None or entry.expires_at_ms >= now // 1000 or server.replica.primary:
+            server.engine.load(entry)
+        else:
+            expired.append((entry.db, [b"DEL", entry.key]))
+    facts.go_on_from(server, rdb.aux, expired)
 
 
 def _take_base(server: RedisServer, base: Rdb) -> None:
@@ -97,7 +104,7 @@ def _begin_log(server: RedisServer) -> Effects:
     """No log yet: an empty base, an empty incr file, and a manifest that names both."""
     aof = server.aof
     manifest = aof.manifest.rewritten("rdb", aof.manifest.next_incr_number)
-    base = encode([], {**server.rdb_facts(), "aof-base": b"1"})
+    base = encode([], facts.of_log(server))
     error = yield from write_whole(aof.path(manifest.files[0].name), [base])
     yield from _open_first_incr(server, manifest, error)
     aof.base_size = aof.size_after_rewrite = len(base)

@@ -34,6 +34,7 @@ from durable_redis.formats.rdb import Entry, encode_chunks
 from durable_redis.formats.resp import format_double
 from durable_redis.redis.persistence.aof import State
 from durable_redis.redis.persistence.files import write_whole
+from durable_redis.redis.replication import facts
 
 if TYPE_CHECKING:
     from durable_redis.engine.keyspace import Snapshot
@@ -94,7 +95,7 @@ class Rewrite:
         # What no command can make (a stream, a module's value) only an RDB base can hold.
         opaque = any(entry.kind not in COMMAND_OF_KIND for entry in self._forked.entries())
         self._kind = "rdb" if opaque or self.server.config.aof_use_rdb_preamble else "aof"
-        yield Fork(CHILD, self._child(self._forked, self._kind, self.server.rdb_facts()))
+        yield Fork(CHILD, self._child(self._forked, self._kind, facts.of_log(self.server)))
 
     def _open_next_incr(self) -> Generator[Effect, Any, DiskError | None]:
         """Both or neither: while the manifest does not name the new file, the log goes on in the old one."""
@@ -132,11 +133,11 @@ class Rewrite:
         yield from self.start(now)
 
     def _child(
-        self, snapshot: Snapshot, kind: str, facts: dict[str, bytes]
+        self, snapshot: Snapshot, kind: str, aux: dict[str, bytes]
     ) -> Generator[Effect, Any, tuple[int, DiskError | None]]:
         """Write the base; returns its size in bytes, or the error that stopped it."""
         entries = snapshot.entries()
-        chunks = encode_chunks(entries, {**facts, "aof-base": b"1"}) if kind == "rdb" else commands_of(entries)
+        chunks = encode_chunks(entries, aux) if kind == "rdb" else commands_of(entries)
         size = 0
 
         def counted() -> Iterator[bytes]:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from durable_redis.contract import Compute, DiskError, Effect, Effects, Fork, Kill, Note, Remove
 from durable_redis.formats.rdb import Entry, encode_chunks
 from durable_redis.redis.persistence.files import FileEffects, replace
+from durable_redis.redis.replication import facts
 
 if TYPE_CHECKING:
     from durable_redis.engine.keyspace import Snapshot
@@ -68,7 +69,7 @@ class Snapshots:
 
         Whoever asked for it hears of a failure at once, so that it does not count as a failed BGSAVE."""
         dirty = self.server.engine.dirty
-        error = yield from self._write(self.server.engine.entries(), self.server.rdb_facts())
+        error = yield from self._write(self.server.engine.entries(), facts.of_snapshot(self.server))
         yield Note("saved", {"child": "", "error": str(error or "")})
         if error is None:
             self._saved(dirty, now)
@@ -87,19 +88,19 @@ class Snapshots:
         self._forked = engine.keyspace.fork()
         yield Note("forked", {"child": CHILD})
         # 2. and 3. are the child's.
-        yield Fork(CHILD, self._child(self._forked, self.server.rdb_facts()))
+        yield Fork(CHILD, self._child(self._forked, facts.of_snapshot(self.server)))
 
-    def _child(self, snapshot: Snapshot, facts: dict[str, bytes]) -> Generator[Effect, Any, DiskError | None]:
-        error = yield from self._write(snapshot.entries(), facts)
+    def _child(self, snapshot: Snapshot, aux: dict[str, bytes]) -> Generator[Effect, Any, DiskError | None]:
+        error = yield from self._write(snapshot.entries(), aux)
         yield Note("saved", {"child": CHILD, "error": str(error or "")})
         return error
 
-    def _write(self, entries: Iterable[Entry], facts: dict[str, bytes]) -> FileEffects:
+    def _write(self, entries: Iterable[Entry], aux: dict[str, bytes]) -> FileEffects:
         self._temporary_files += 1
         return replace(
             self.server.config.dbfilename,
             f"temp-{self._temporary_files}.rdb",
-            encode_chunks(entries, facts),
+            encode_chunks(entries, aux),
         )
 
     def child_ended(self, error: DiskError | None, now: int) -> None:
@@ -130,6 +131,7 @@ class Snapshots:
         self.server.engine.keyspace.release(self._forked)
         self._forked = None
         self.server.child = None
+        yield from self.server.primary.sync.saved("its child was killed", 0)
 
     # -- when --------------------------------------------------------------------------------------------------------
 

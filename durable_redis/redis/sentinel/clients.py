@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from durable_redis.contract import Close, Compute, Effects, Send
 from durable_redis.engine import Engine
 from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError
-from durable_redis.redis.admin import LATER
+from durable_redis.redis.client import LATER, Client
 from durable_redis.redis.sentinel import commands
-from durable_redis.redis.server import Client
 
 if TYPE_CHECKING:
     from durable_redis.redis.sentinel.sentinel import Sentinel

@@ -22,15 +22,15 @@ from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.commands.connection import ping
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim, strict_integer
-from durable_redis.redis.admin import LATER
+from durable_redis.redis.client import LATER
 from durable_redis.redis.config import REDIS_VERSION
 from durable_redis.redis.sentinel import election, tables
 from durable_redis.redis.sentinel.config import SERVER_PORT
 from durable_redis.redis.sentinel.hello import CHANNEL, Hello, heard
 
 if TYPE_CHECKING:
+    from durable_redis.redis.client import Client
     from durable_redis.redis.sentinel.sentinel import Sentinel
-    from durable_redis.redis.server import Client
 
 Handler = Callable[["Sentinel", Call], Reply]
 
