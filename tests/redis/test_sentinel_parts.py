@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from durable_redis.contract import Close, Connect, DiskError, Fsync, Rename, SyncDirectory, Write
+from durable_redis.contract import Close, Connect
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.redis.config import ConfigError
 from durable_redis.redis.sentinel import Sentinel, SentinelConfig, detection, election, selection
-from durable_redis.redis.sentinel import memory as sentinel_memory
 from durable_redis.redis.sentinel.election import Ballot, count
 from durable_redis.redis.sentinel.failover import TRANSITIONS, State
 from durable_redis.redis.sentinel.hello import Hello
@@ -325,22 +324,6 @@ def test_the_file_literally_and_back():
 def test_a_damaged_file_is_named(text, sentence):
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         Memory.parse(text)
-
-
-def test_the_file_is_replaced_in_four_steps_and_an_error_stops_them():
-    steps = list(sentinel_memory.save(b"x"))
-    assert steps == [
-        Write("sentinel.conf.tmp", b"x"),
-        Fsync("sentinel.conf.tmp"),
-        Rename("sentinel.conf.tmp", "sentinel.conf"),
-        SyncDirectory(""),
-    ]
-    work = sentinel_memory.save(b"x")
-    next(work)
-    work.send(None)
-    with pytest.raises(StopIteration) as stop:
-        work.send(DiskError("EIO", "sentinel.conf.tmp"))
-    assert stop.value.value == DiskError("EIO", "sentinel.conf.tmp")
 
 
 def test_hello_literally_and_back():

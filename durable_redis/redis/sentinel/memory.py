@@ -1,12 +1,8 @@
 """What a sentinel must not forget: its file `sentinel.conf`.
 
 A restarted sentinel that had forgotten its vote could vote a second time in the same epoch, and two leaders could be
-elected.  So the file is rewritten, and synced, *before* a vote is answered and whenever the configuration changes:
-
-1. write the whole file under another name,
-2. fsync it,
-3. rename it over the old one, so that a crash leaves the one or the other,
-4. sync the directory, so that the new name stays.
+elected.  So the file is replaced as a whole, and durably (`persistence.files`), *before* a vote is answered, and
+whenever the configuration changes:
 
     sentinel myid 8cdea4d7cf97e5600e4e3bbbefdf25e4eb1103ff
     sentinel monitor mymaster n2 6379 2
@@ -23,13 +19,11 @@ promises what it may forget (sentinel.c, sentinelFlushConfig).
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any
 
-from durable_redis.contract import DiskError, Effect, Fsync, Rename, SyncDirectory, Write
 from durable_redis.formats.resp import strict_integer
 from durable_redis.redis.config import ConfigError
+from durable_redis.redis.persistence import files
 from durable_redis.redis.sentinel.config import SENTINEL_PORT, SERVER_PORT
 
 FILE = "sentinel.conf"
@@ -103,10 +97,6 @@ def _epoch(digits: str) -> int | None:
     return number if number is not None and number >= 0 else None
 
 
-def save(content: bytes) -> Generator[Effect, Any, DiskError | None]:
+def save(content: bytes) -> files.FileEffects:
     """Replace the file, durably; or the error that stopped it."""
-    for step in (Write(_TEMPORARY, content), Fsync(_TEMPORARY), Rename(_TEMPORARY, FILE), SyncDirectory("")):
-        error: DiskError | None = yield step
-        if error is not None:
-            return error
-    return None
+    return files.replace(FILE, _TEMPORARY, [content])
