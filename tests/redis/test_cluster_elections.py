@@ -127,6 +127,27 @@ def test_an_epoch_has_one_winner_at_most_whatever_happens(seed: int) -> None:
     assert all(room.cluster(name).state.ok for name in room.names)
 
 
+def test_two_replicas_with_one_vote_each_and_neither_wins_before_they_can_be_compared() -> None:
+    """n1 has failed, and all know it; then the voters are divided: n4 can ask n2 alone, n7 can ask n3 alone."""
+    room = Room(nodes=9).run(4)
+    room.crash("n1")
+    room.run_until("fail", "n3")
+    room.run(0.1)
+    partition(room, ("n4", "n2", "n5", "n8"), ("n7", "n3", "n6", "n9"))
+    room.run(3 * TIMEOUT_S)
+    asked = room.notes("asks for votes")
+    assert [note["epoch"] for note in asked[:2]] == [10, 10]
+    assert sorted(note.node for note in asked[:2]) == ["n4", "n7"]
+    granted = [(note.node, note["candidate"]) for note in room.notes("vote") if note["granted"]]
+    assert sorted(granted[:2]) == [("n2", "n4"), ("n3", "n7")]
+    assert winners(room) == {}
+    heal(room)
+    won = room.run_until("elected")
+    assert won["epoch"] > 10
+    room.run(5 * TIMEOUT_S)
+    assert len(winners(room)) == 1
+
+
 # -- partitions ------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,9 @@ The texts are Redis 7.0's (cluster.c `clusterCommand`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 from durable_redis.contract import Effects
@@ -62,10 +64,12 @@ def commands(cluster: Cluster) -> list[Command]:
         row("readonly", 1, "fast loading stale", readonly),
         row("readwrite", 1, "fast loading stale", readwrite),
         row("clusterbus", 2, "no_auth no_multi", clusterbus),
-        Command("select", 2, "loading stale fast", partial(_select, older["select"].handler)),
-        Command("copy", -3, "write denyoom", partial(_copy, older["copy"].handler), 1, 2, 1),
-        Command("move", 3, "write fast", _forbidden, 1, 1, 1),
-        Command("swapdb", 3, "write fast", _forbidden),
+        replace(older["select"], handler=partial(_select, older["select"].handler)),
+        replace(older["copy"], handler=partial(_copy, older["copy"].handler)),
+        replace(older["sort"], handler=partial(_sort, older["sort"].handler)),
+        replace(older["sort_ro"], handler=partial(_sort, older["sort_ro"].handler)),
+        replace(older["move"], handler=_forbidden),
+        replace(older["swapdb"], handler=_forbidden),
     ]
 
 
@@ -305,6 +309,14 @@ def _select(older: Callable[[Call], Reply], call: Call) -> Reply:
 def _copy(older: Callable[[Call], Reply], call: Call) -> Reply:
     if any(word.upper() == b"DB" for word in call.argv[3:]):
         return ErrorReply("ERR Copying to another database is not allowed in cluster mode")
+    return older(call)
+
+
+def _sort(older: Callable[[Call], Reply], call: Call) -> Reply:
+    """Patterns lead to keys that nobody can know beforehand, and that may be anywhere."""
+    for word, pattern in pairwise(call.argv[2:]):
+        if (word.upper() == b"BY" and b"*" in pattern) or word.upper() == b"GET":
+            return ErrorReply(f"ERR {word.decode('latin-1').upper()} option of SORT denied in Cluster mode.")
     return older(call)
 
 
