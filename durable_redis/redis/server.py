@@ -105,6 +105,8 @@ class RedisServer:
     def _join(self, name: str, topology: Topology) -> Cluster:
         if not name:
             raise ConfigError("cluster_enabled needs the machine's name: give it to RedisServer, or use RedisCluster")
+        if self.config.replicaof:
+            raise ConfigError("replicaof cannot be set with cluster_enabled: who follows whom is the cluster's affair")
         cluster = Cluster(self, name, topology)
         self.engine.add_commands(cluster_commands(cluster))
         return cluster
@@ -116,12 +118,12 @@ class RedisServer:
         if self.config.replicaof:
             self.replica.begin(self.config.replicaof)
         yield Compute("start")
+        if self.cluster is not None and not (yield from self.cluster.boot(now)):
+            return
         loaded = yield from loading.load(self, now)
         if not loaded:
             return
         self.engine.dirty = 0
-        if self.cluster is not None and not (yield from self.cluster.boot(now)):
-            return
         if self.replica.primary or self.history.replid2 != NO_ID:  # and not a primary that begins with nothing
             yield self.role_note()
         yield Note("ready", {"keys": len(self.engine.keyspace), **self.place()})

@@ -15,6 +15,7 @@ from durable_redis.contract import Close, Opened, Received, TimerFired
 from durable_redis.formats.resp import OK, ErrorReply
 from durable_redis.redis.cluster.bus import GREETING
 from durable_redis.redis.cluster.membership import node_id
+from durable_redis.redis.config import ConfigError
 
 EMPTY = r"""
 GET foo|SET foo v|PING|CLUSTER KEYSLOT foo|MGET foo bar|MULTI|GET foo|EXEC|CLUSTER SLOTS|CLUSTER COUNTKEYSINSLOT 5
@@ -34,6 +35,7 @@ MULTI|SELECT 1|EXEC|MULTI|PING|EXEC|EXEC|MULTI|MGET hello bar|EXEC|WATCH hello|W
 ZUNIONSTORE bar 2 hello {hello}.b|ZUNION 1 bar|SORT bar STORE hello|RPUSH {hello}.l 2 1|SORT {hello}.l
 SORT {hello}.l BY nosort|SORT {hello}.l BY w_*|SORT {hello}.l GET #|SORT_RO {hello}.l GET p_*
 SORT {hello}.l STORE {hello}.m
+REPLICAOF NO ONE|REPLICAOF a 1|SLAVEOF a 1|FAILOVER|FAILOVER ABORT
 DBSIZE|OBJECT ENCODING bar|OBJECT ENCODING hello
 EXISTS hello bar|FLUSHALL|RANDOMKEY|TYPE bar|CLUSTER ADDSLOTS 866
 """
@@ -172,6 +174,10 @@ def test_a_connection_of_the_bus_is_no_client_and_garbage_on_it_closes_it() -> N
     assert "one" not in bench.sent
 
 
-def test_a_node_alone_and_a_server_without_cluster() -> None:
+def test_a_server_without_cluster_and_a_configuration_that_wants_two_things() -> None:
+    with pytest.raises(ConfigError, match="replicaof cannot be set with cluster_enabled"):
+        Bench(name="n1", cluster_enabled=True, replicaof="n2")
+    with pytest.raises(ConfigError, match="needs the machine's name"):
+        Bench(cluster_enabled=True)
     assert b"cluster_enabled:0" in Bench().send("INFO", "cluster")
     assert Bench().send("CLUSTER", "INFO").startswith(b"-ERR")

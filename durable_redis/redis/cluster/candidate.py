@@ -6,18 +6,21 @@
     4. a majority: become a primary, take the slots under that epoch, tell everybody
     5. no majority in time: rest, and try again in a new epoch
 
-A person can ask for it: CLUSTER FAILOVER FORCE skips 1 and 2; TAKEOVER skips 3 as well, and takes an epoch that nobody
-has voted on, so that two such takeovers on two sides of a partition may choose the same.
+A person can ask for it.  CLUSTER FAILOVER first lets the primary stand still (see `handover`) until this replica has
+all of its data, and loses nothing.  With FORCE the primary is not asked.  Both skip 1 and 2.  With TAKEOVER nobody is
+asked: 3 is skipped as well, for an epoch without votes, so that two takeovers on two sides of a partition may choose
+the same one.
 
-The rules: cluster.c `clusterHandleSlaveFailover`, `clusterFailoverReplaceYourMaster`.
+The rules: cluster.c `clusterHandleSlaveFailover`, `clusterHandleManualFailover`, `clusterFailoverReplaceYourMaster`.
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Note
-from durable_redis.redis.cluster import election
+from durable_redis.redis.cluster import election, handover
 from durable_redis.redis.cluster.bus import FORCE, Kind
 from durable_redis.redis.cluster.election import Campaign, Phase
 from durable_redis.redis.cluster.slots import ranges_of
@@ -25,8 +28,13 @@ from durable_redis.redis.cluster.slots import ranges_of
 if TYPE_CHECKING:
     from durable_redis.redis.cluster.cluster import Cluster
 
-FORCED_US = 5_000_000
-"""A forced failover that has not happened by then will not (cluster.c, CLUSTER_MF_TIMEOUT)."""
+
+class Wish(Enum):
+    """What a person wants, and how far it is."""
+
+    NONE = "none"
+    WAITING = "waiting"  # for the primary to stand still, and for what is still to come from it
+    GRANTED = "granted"  # run now
 
 
 class Candidate:
@@ -35,24 +43,44 @@ class Candidate:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.campaign = Campaign()
-        self.forced_until_us = 0  # CLUSTER FAILOVER FORCE was said
+        self.wish = Wish.NONE
+        self.primary_offset: int | None = None  # where the primary stands still
+        self._wish_ends_us = 0
         self.cannot = ""  # why not, as last noted
 
     @property
     def forced(self) -> bool:
-        return self.forced_until_us > 0
+        return self.wish is Wish.GRANTED
 
-    def force(self, now: int) -> None:
-        """CLUSTER FAILOVER FORCE: run now, whatever the state of the primary."""
-        self.forced_until_us = now + FORCED_US
+    # -- a person's wish ---------------------------------------------------------------------------------------------
+
+    def wanted(self, politely: bool, now: int) -> None:
+        """CLUSTER FAILOVER: let the primary stand still first, or (FORCE) run now, whatever its state."""
+        self.wish = Wish.WAITING if politely else Wish.GRANTED
+        self.primary_offset = None
+        self._wish_ends_us = now + handover.LONGEST_US
         self.campaign.due_us = None
+        if politely:
+            primary = self.cluster.membership.me.primary
+            self.cluster.links.say(primary, self.cluster.gossip.header(Kind.MFSTART))
+
+    def primary_stands_still(self, offset: int) -> None:
+        """The primary has said so, and where."""
+        if self.wish is Wish.WAITING and self.primary_offset is None:
+            self.primary_offset = offset
+
+    def _look_at_wish(self, now: int) -> Effects:
+        if self.wish is Wish.WAITING and self.primary_offset == self.cluster.server.offset:
+            self.wish = Wish.GRANTED
+            yield Note("caught up", {"offset": self.primary_offset})
+        if self.wish is not Wish.NONE and now > self._wish_ends_us:
+            self.wish = Wish.NONE
 
     # -- the steps ---------------------------------------------------------------------------------------------------
 
     def cron(self, now: int) -> Effects:
         """Ten times a second, and whenever a vote has come in: take the next step, if it is time for it."""
-        if self.forced and now > self.forced_until_us:
-            self.forced_until_us = 0
+        yield from self._look_at_wish(now)
         # 1. May it run at all?
         cannot = self._why_not_run(now)
         if cannot and cannot != self.cannot and self.cluster.primary_failed:
@@ -84,7 +112,7 @@ class Candidate:
 
     def _why_not_run(self, now: int) -> str:
         cluster = self.cluster
-        members, config = cluster.membership, cluster.server.config
+        members = cluster.membership
         primary = members.nodes.get(members.me.primary)
         if primary is None:
             return "not a replica"
@@ -96,9 +124,14 @@ class Candidate:
             return f"{primary.name} has not failed"
         if not members.me.takes_over:
             return "cluster-replica-no-failover is set"
-        ping_us = 10_000_000
-        age_us = cluster.data_age_us(now)
-        if election.data_too_old(age_us, cluster.timeout_us, config.cluster_replica_validity_factor, ping_us):
+        return self._why_data_too_old(now)
+
+    def _why_data_too_old(self, now: int) -> str:
+        config, age_us = self.cluster.server.config, self.cluster.data_age_us(now)
+        factor, ping_us = config.cluster_replica_validity_factor, config.repl_ping_replica_period * 1_000_000
+        if factor and age_us is None:
+            return "its data are of unknown age: it has not been connected to its primary since it started"
+        if age_us is not None and election.data_too_old(age_us, self.cluster.timeout_us, factor, ping_us):
             return f"its data are {age_us / 1e6:.1f} s old, and that is too old"
         return ""
 
@@ -150,5 +183,5 @@ class Candidate:
 
     def rest(self) -> None:
         """Nothing to win any more: the role has changed."""
-        self.forced_until_us = 0
+        self.wish = Wish.NONE
         self.campaign = Campaign()

@@ -36,6 +36,7 @@ from durable_redis.redis.cluster import detector, nodes_conf
 from durable_redis.redis.cluster.bus import BusError, Health
 from durable_redis.redis.cluster.candidate import Candidate
 from durable_redis.redis.cluster.gossip import Gossip
+from durable_redis.redis.cluster.handover import Handover
 from durable_redis.redis.cluster.links import Link, Links
 from durable_redis.redis.cluster.membership import ClusterNode, Membership
 from durable_redis.redis.cluster.slots import ranges_of
@@ -71,6 +72,7 @@ class Cluster:
         self.links = Links()
         self.gossip = Gossip(self)
         self.candidate = Candidate(self)
+        self.handover = Handover(self)
         self.syncs_promises = True
         self._crons = 0
 
@@ -131,7 +133,7 @@ class Cluster:
             return False
         yield Note("cluster state", {"state": "fail", "why": self.state.why_not})
         if self.membership.me.primary:
-            yield from self.follow(self.membership.me.primary, now)
+            self.server.replica.begin(self.membership.me.primary)
         yield SetTimer(CRON, now + CRON_US)
         return True
 
@@ -208,8 +210,7 @@ class Cluster:
                 node.health = Health.PFAIL
                 yield Note("pfail", {"node": node.name, "silence_us": detector.silence_us(node, now)})
         yield from self.look(now)
-        if self.membership.me.primary:
-            yield from self.candidate.cron(now)
+        yield from (self.candidate if self.membership.me.primary else self.handover).cron(now)
 
     def _keep_in_touch(self, node: ClusterNode, now: int) -> Effects:
         """Have a connection to it, and an answer that is not older than half of NODE_TIMEOUT."""
@@ -241,15 +242,20 @@ class Cluster:
     # -- roles -------------------------------------------------------------------------------------------------------
 
     def follow(self, primary: str, now: int) -> Effects:
-        """Be a replica of this primary."""
+        """Be a replica of this primary: what its stream does not contain is given up."""
         self.membership.become_replica(self.membership.me, primary)
         self.candidate.rest()
-        yield from ()
+        if self.server.replica.primary != primary:
+            yield from self.server.replica.follow(primary, nodes_conf.PORT, now)
+        self.handover.end()
 
     def lead(self, now: int) -> Effects:
         """Be a primary: this node was elected, or a person said so."""
-        yield from ()
+        yield from self.server.replica.lead(now)
 
-    def data_age_us(self, now: int) -> int:
-        """For how long this replica has heard nothing from its primary."""
-        return 0
+    def data_age_us(self, now: int) -> int | None:
+        """For how long this replica has heard nothing from its primary; None: never, in this life of the process."""
+        link = self.server.replica
+        if link.link == "up":
+            return now - link.last_io_us
+        return now - link.down_since_us if link.down_since_us else None

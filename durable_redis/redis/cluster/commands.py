@@ -2,9 +2,9 @@
 
     ask      CLUSTER INFO, NODES, SLOTS, SHARDS, MYID, KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT
     make     CLUSTER MEET, ADDSLOTS, ADDSLOTSRANGE, REPLICATE, SET-CONFIG-EPOCH
-    act      CLUSTER FAILOVER FORCE | TAKEOVER
+    act      CLUSTER FAILOVER [FORCE | TAKEOVER]
 
-There is one database only, 0.  `CLUSTERBUS` is ours: with it a connection becomes one of the bus (see `bus`).
+`CLUSTERBUS` is ours: with it a connection becomes one of the bus (see `bus`).
 
 The texts are Redis 7.0's (cluster.c `clusterCommand`).
 """
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
     from durable_redis.redis.cluster.cluster import Cluster
 
 Handler = Callable[["Cluster", Call], Reply]
+
+FORBIDDEN = {
+    "move": "MOVE is not allowed in cluster mode",
+    "swapdb": "SWAPDB is not allowed in cluster mode",
+    "replicaof": "REPLICAOF not allowed in cluster mode.",
+    "slaveof": "REPLICAOF not allowed in cluster mode.",
+    "failover": "FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.",
+}
+"""There is one database, and the roles are the cluster's affair."""
 
 
 def commands(cluster: Cluster) -> list[Command]:
@@ -68,8 +77,7 @@ def commands(cluster: Cluster) -> list[Command]:
         replace(older["copy"], handler=partial(_copy, older["copy"].handler)),
         replace(older["sort"], handler=partial(_sort, older["sort"].handler)),
         replace(older["sort_ro"], handler=partial(_sort, older["sort_ro"].handler)),
-        replace(older["move"], handler=_forbidden),
-        replace(older["swapdb"], handler=_forbidden),
+        *(replace(older[name], handler=partial(_forbidden, text)) for name, text in FORBIDDEN.items()),
     ]
 
 
@@ -260,15 +268,18 @@ def cluster_set_config_epoch(cluster: Cluster, call: Call) -> Reply:
 
 
 def cluster_failover(cluster: Cluster, call: Call) -> Reply:
-    """CLUSTER FAILOVER FORCE: an election now, whatever the primary says.  TAKEOVER: without an election."""
+    """CLUSTER FAILOVER [FORCE | TAKEOVER], to a replica: with the primary's help, without it, without an election."""
     members = cluster.membership
     option = call.option(2)
-    if len(call.argv) > 3 or option not in (b"FORCE", b"TAKEOVER"):
+    if len(call.argv) > 3 or option not in (b"", b"FORCE", b"TAKEOVER"):
         return ErrorReply("ERR syntax error")
     if members.me.is_primary:
         return ErrorReply("ERR You should send CLUSTER FAILOVER to a replica")
-    if members.primary_of(members.me) is None:
+    primary = members.primary_of(members.me)
+    if primary is None:
         return ErrorReply("ERR I'm a replica but my master is unknown to me")
+    if not option and (primary.failed or not cluster.links.is_up(primary.name)):
+        return ErrorReply("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE")
 
     def take_over(now: int) -> Effects:
         members.take_new_epoch()
@@ -277,7 +288,7 @@ def cluster_failover(cluster: Cluster, call: Call) -> Reply:
     if option == b"TAKEOVER":
         cluster.server.todo.append(take_over)
     else:
-        cluster.candidate.force(call.now_ms * 1000)
+        cluster.candidate.wanted(politely=not option, now=call.now_ms * 1000)
         cluster.server.todo.append(cluster.candidate.cron)
     return OK
 
@@ -320,5 +331,5 @@ def _sort(older: Callable[[Call], Reply], call: Call) -> Reply:
     return older(call)
 
 
-def _forbidden(call: Call) -> Reply:
-    return ErrorReply(f"ERR {call.argv[0].decode('latin-1').upper()} is not allowed in cluster mode")
+def _forbidden(text: str, call: Call) -> Reply:
+    return ErrorReply(f"ERR {text}")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Note
 from durable_redis.redis.cluster import detector, election
-from durable_redis.redis.cluster.bus import FORCE, HEARTBEATS, NO_FAILOVER, Health, Kind, Message, Rumour
+from durable_redis.redis.cluster.bus import FORCE, HEARTBEATS, NO_FAILOVER, PAUSED, Health, Kind, Message, Rumour
 from durable_redis.redis.cluster.links import Link
 from durable_redis.redis.cluster.membership import ClusterNode
 from durable_redis.redis.cluster.slots import SlotSet, ranges_of
@@ -47,6 +47,8 @@ class Gossip:
         primary = members.primary_of(me) or me
         if not me.takes_over:
             marks = (*marks, NO_FAILOVER)
+        if cluster.handover.to:
+            marks = (*marks, PAUSED)
         offset = cluster.server.offset
         claims = primary.config_epoch, offset, me.primary, primary.slots
         return Message(kind, me.name, members.current_epoch, *claims, marks)
@@ -99,6 +101,8 @@ class Gossip:
         sender.heard_us = now
         sender.offset = message.offset
         sender.takes_over = NO_FAILOVER not in message.marks
+        if PAUSED in message.marks and sender.name == members.me.primary:
+            self.cluster.candidate.primary_stands_still(message.offset)
         members.saw_epochs(sender, message.current_epoch, message.config_epoch)
         if message.kind in HEARTBEATS:
             yield from self._hear_heartbeat(sender, message, now)
@@ -210,6 +214,8 @@ class Gossip:
                 yield from self._hear_fail(sender, message, now)
             case Kind.UPDATE:
                 yield from self._hear_update(message, now)
+            case Kind.MFSTART:
+                yield from self.cluster.handover.begin(sender, now)
             case Kind.AUTH_REQUEST:
                 yield from self._vote(sender, message, now)
             case Kind.AUTH_ACK if sender.votes and message.current_epoch >= self.cluster.candidate.campaign.epoch:
