@@ -16,7 +16,7 @@ from durable_redis.contract import Compute, Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
 from durable_redis.formats.resp_commands import strict_integer
-from durable_redis.redis import info, shutdown
+from durable_redis.redis import conf_file, info, shutdown
 from durable_redis.redis.client import LATER
 from durable_redis.redis.config import OPTION_NAMES, REDIS_VERSION, ConfigError
 
@@ -42,6 +42,7 @@ def commands(server: RedisServer) -> list[Command]:
             row("config|get", -3, "admin loading stale", config_get),
             row("config|set", -4, "admin loading stale", config_set),
             row("config|resetstat", 2, "admin loading stale", config_resetstat),
+            row("config|rewrite", 2, "admin loading stale no_multi", config_rewrite),
         ),
         container(
             "client",
@@ -108,6 +109,19 @@ def config_resetstat(server: RedisServer, call: Call) -> Reply:
     for name in server.stats:
         server.stats[name] = 0
     return OK
+
+
+def config_rewrite(server: RedisServer, call: Call) -> Reply:
+    if not server.config.config_file:
+        return ErrorReply("ERR The server is running without a config file")
+    client = _client(call)
+
+    def work(now: int) -> Effects:
+        error = yield from conf_file.rewrite(server)
+        client.reply(ErrorReply(f"ERR Rewriting config file: {error.description}") if error else OK)
+
+    server.todo.append(work)
+    return LATER
 
 
 # -- CLIENT, HELLO, AUTH ---------------------------------------------------------------------------------------------

@@ -87,7 +87,8 @@ class Config:
     cluster_replica_no_failover: bool = False
     cluster_require_full_coverage: bool = True
     cluster_allow_reads_when_down: bool = False
-    # The server
+    # The server; `config_file` is not an option, but where the options are (see `conf_file`)
+    config_file: str = ""
     hz: int = 10
     requirepass: str = ""
     # Replication
@@ -186,7 +187,9 @@ def _is_save_point(point: object) -> bool:
     return whole_numbers and point[0] >= 1 and point[1] >= 0  # type: ignore[index]
 
 
-OPTION_NAMES: tuple[str, ...] = tuple(field.name.replace("_", "-") for field in fields(Config))
+OPTION_NAMES: tuple[str, ...] = tuple(
+    field.name.replace("_", "-") for field in fields(Config) if field.name != "config_file"
+)
 """Every option, as redis.conf writes it."""
 
 

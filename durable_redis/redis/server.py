@@ -39,7 +39,7 @@ from durable_redis.contract import (
 )
 from durable_redis.engine import Engine
 from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError
-from durable_redis.redis import admin, admission
+from durable_redis.redis import admin, admission, conf_file
 from durable_redis.redis.client import LATER, Client
 from durable_redis.redis.cluster.cluster import Cluster
 from durable_redis.redis.cluster.commands import commands as cluster_commands
@@ -71,7 +71,7 @@ class RedisServer:
     def __init__(
         self, random: Random, config: Config | None = None, name: str = "", topology: Topology | None = None
     ) -> None:
-        self.config = config or Config()
+        self.config = self.given = config or Config()  # what it obeys, and what it was started with
         self.random = random
         self.run_id = new_id(random)
         self.engine = Engine(random)
@@ -82,9 +82,7 @@ class RedisServer:
         self.aof = aof.AppendOnlyFile(self)
         self.rewrite = rewrite.Rewrite(self)
         self.snapshots = snapshots.Snapshots(self)
-        self.child: str | None = (
-            None  # BGSAVE and BGREWRITEAOF take turns: two forks at once would cost too much memory
-        )
+        self.child: str | None = None  # BGSAVE and BGREWRITEAOF take turns: two forks would cost too much memory
         self.history = History(new_id(random))
         self.offset = 0  # bytes of the replication stream so far: what `master_repl_offset` counts
         self.selected_db: int | None = None  # the database that the stream's last SELECT named
@@ -115,6 +113,8 @@ class RedisServer:
 
     def boot(self, now: int) -> Effects:
         self.started_us = self.snapshots.last_save_us = self.aof.last_fsync_us = now
+        if self.config.config_file and not (yield from conf_file.load(self)):
+            return
         if self.config.replicaof:
             self.replica.begin(self.config.replicaof)
         yield Compute("start")

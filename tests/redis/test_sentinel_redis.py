@@ -253,3 +253,38 @@ def test_one_that_stays_away_long_enough_does_not():
     run(world, 30_000)
     theatre.assert_healthy()
     assert [len(theatre.survivors(name)) for name in theatre.servers] == [50, 50, 50]
+
+
+# -- a role over a restart -------------------------------------------------------------------------------------------
+
+
+def everything_restarts(**options: Any) -> tuple[Theatre, str, bool]:
+    """A failover, one more write to the new primary and its replica, a power loss of both; then all three start.  The
+    new primary, and whether that write, synced on two disks, is still there in the end."""
+    theatre = Theatre(3, 3, appendonly=True, appendfsync="always", **options)
+    world = theatre.world
+    kill(world, "n1")
+    run(world, 15_000)
+    new = theatre.primary()
+    assert ask(world, new, "SET last x") == [OK]
+    kill(world, "n2", "n3", kind="power loss")
+    restart(world, "n1", "n2", "n3")
+    run(world, 60_000)
+    theatre.assert_healthy()
+    return theatre, new, b"last" in theatre.survivors(theatre.primary())
+
+
+def test_a_promoted_replica_remembers_its_role():
+    """CONFIG REWRITE: it comes back as a primary, and the old primary becomes its replica."""
+    theatre, new, there = everything_restarts(config_file="redis.conf")
+    assert theatre.primary() == new
+    assert there
+    assert len(story(theatre.world, "leader")) == 1
+
+
+def test_without_a_config_file_it_comes_back_as_a_replica_and_is_emptied():
+    """It was started as a replica of n1, and nobody told its configuration otherwise: n1's old data comes over it."""
+    theatre, new, there = everything_restarts()
+    assert not there
+    _, _, facts = story(theatre.world, "synced", machine=new)[-1]
+    assert (facts["how"], facts["primary"]) == ("full", "n1")

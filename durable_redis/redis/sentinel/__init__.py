@@ -19,10 +19,9 @@ Reading order: `config`, `links`, `instances`, `detection`, `election`, `selecti
 Where it differs from Redis, honestly: it monitors one primary, not many.  A real sentinel finds the others by way of
 Pub/Sub channels on the servers; here they stand in the configuration, and the hello messages, which are Redis's own, go
 straight from sentinel to sentinel, as Redis sends them too.  So nothing is learnt here through a server that two
-sentinels both reach while they do not reach each other.  To REPLICAOF a real sentinel adds CONFIG REWRITE, so that the
-server remembers its role over a restart, and CLIENT KILL, so that clients ask again where the primary is; here the
-first is left to `repair`, and the second to the clients.  Names stand for addresses.  Scripts, passwords, SENTINEL SET
-and MONITOR are left out.
+sentinels both reach while they do not reach each other.  To REPLICAOF and
+CONFIG REWRITE a real sentinel adds CLIENT KILL, so that clients ask again where the primary is; here they find out by
+the errors they get.  Names stand for addresses.  Scripts, passwords, SENTINEL SET and MONITOR are left out.
 """
 
 from __future__ import annotations

@@ -291,9 +291,10 @@ class Sentinel:
         yield from self.save()
 
     def order(self, server: Server, primary: str) -> Effects:
-        """Tell a server whom to follow; nobody: be a primary."""
+        """Tell a server whom to follow; nobody: be a primary.  And to remember it, over a restart."""
         address = [primary.encode(), b"%d" % SERVER_PORT] if primary else [b"NO", b"ONE"]
         yield from server.link.ask("order", [b"REPLICAOF", *address])
+        yield from server.link.ask("remember", [b"CONFIG", b"REWRITE"])  # refused by a server without a config file
 
     def save(self) -> Effects:
         """Write down what must not be forgotten."""
