@@ -18,6 +18,8 @@ The code is meant to be read, in this order, one sitting a line:
     formats.aof          the append-only file as bytes
     redis.persistence    the append-only file and the snapshots in motion, and recovery
     formats.rdb          the snapshot as bytes
+    redis.replication    copies: the stream, the backlog, full and partial syncs
+    redis.sentinel       who decides that a primary is dead, and which copy is next
     lab                  deployments, clients, runs, receipts, sweeps
     verify               judges: what must hold of a run, and whether it does
     console              the widget

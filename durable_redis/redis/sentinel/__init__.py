@@ -1,7 +1,7 @@
 """Redis Sentinel: a few small processes that watch a primary and, when enough of them find it dead, replace it.
 
 What it promises, and what it does not.  It promises that the sentinels end with *one* opinion of who is the primary,
-and that no two of them promote in the same epoch.  It does not promise that the promoted replica has what was
+and that no two of them are elected in the same epoch.  It does not promise that the promoted replica has what was
 acknowledged, and it cannot stop the old primary: that one goes on answering OK to whoever still reaches it, until it is
 demoted, and what only it has is then gone.
 
@@ -11,7 +11,7 @@ demoted, and what only it has is then gone.
     which replica?               priority, offset, run id                          `selection`
     REPLICAOF NO ONE, and the others after it                                      `failover`
     everybody hears of it        the higher config epoch is right                  `hello`
-    the old primary comes back   8 s later it is told to be a replica              `repair`
+    the old primary comes back   about 10 s later it is told to be a replica       `repair`
 
 Reading order: `config`, `links`, `instances`, `detection`, `election`, `selection`, `failover`, `hello`, `repair`,
 `memory`, then `sentinel`, which holds all of it, and at last `clients`, `commands`, `tables`.
@@ -19,9 +19,9 @@ Reading order: `config`, `links`, `instances`, `detection`, `election`, `selecti
 Where it differs from Redis, honestly: it monitors one primary, not many.  A real sentinel finds the others by way of
 Pub/Sub channels on the servers; here they stand in the configuration, and the hello messages, which are Redis's own, go
 straight from sentinel to sentinel, as Redis sends them too.  So nothing is learnt here through a server that two
-sentinels both reach while they do not reach each other.  To REPLICAOF and
-CONFIG REWRITE a real sentinel adds CLIENT KILL, so that clients ask again where the primary is; here they find out by
-the errors they get.  Names stand for addresses.  Scripts, passwords, SENTINEL SET and MONITOR are left out.
+sentinels both reach while they do not reach each other.  To REPLICAOF and CONFIG REWRITE a real sentinel adds CLIENT
+KILL, so that clients ask again where the primary is; here they find out by the errors they get.  Names stand for
+addresses.  Scripts, passwords, SENTINEL SET and MONITOR are left out.
 """
 
 from __future__ import annotations
