@@ -69,9 +69,12 @@ def test_an_old_primary_that_stood_still_acknowledges_what_it_will_lose() -> Non
 
 
 def test_an_old_primary_that_was_restarted_waits_and_acknowledges_nothing() -> None:
+    """Though the news that it has been replaced needs most of a second to reach it."""
     room = Room().run(4)
     room.crash("n1", "process kill")
     room.run_until("elected", "n4")
+    for name in OTHERS:
+        room.world.act(Delay(name, "n1", 300_000))
     writer = room.add_writer("n1", TAG)
     room.run(1)
     room.restart("n1")
@@ -81,7 +84,7 @@ def test_an_old_primary_that_was_restarted_waits_and_acknowledges_nothing() -> N
     assert writer.said[-1] == ErrorReply("MOVED 5061 n4:6379")
 
 
-def test_after_a_partition_an_old_primary_waits_too() -> None:
+def test_after_a_partition_an_old_primary_learns_before_it_serves() -> None:
     room = Room().run(4)
     room.world.act(Partition((("n1",), OTHERS)))
     room.run_until("elected", "n4")
@@ -159,6 +162,19 @@ def test_a_polite_failover_loses_nothing_and_a_takeover_does(option: tuple[str, 
     assert len(room.notes("slots", node="n1")) == 1
     assert bool(room.lost(writer.acknowledged(), "n4")) is loses
     assert writer.said[-1] == ErrorReply("MOVED 5061 n4:6379")
+
+
+@pytest.mark.parametrize(("option", "loses"), [((), False), (("FORCE",), True)])
+def test_a_polite_failover_waits_even_for_a_first_copy(option: tuple[str, ...], loses: bool) -> None:
+    """n4 gets its first snapshot after three seconds; it is asked to take over half a second before."""
+    room = Room(repl_diskless_sync_delay=3).run(2.2)
+    writer = room.add_writer("n1", TAG)
+    room.run(0.3)
+    assert room.ask("n4", "CLUSTER", "FAILOVER", *option) == OK
+    room.run_until("elected", "n4")
+    assert bool(room.notes("synced", node="n4")) is not loses
+    room.run(5)
+    assert bool(room.lost(writer.acknowledged(), "n4")) is loses
 
 
 def test_a_polite_failover_is_given_up_if_the_replica_cannot_catch_up() -> None:

@@ -70,7 +70,8 @@ class Candidate:
             self.primary_offset = offset
 
     def _look_at_wish(self, now: int) -> Effects:
-        if self.wish is Wish.WAITING and self.primary_offset == self.cluster.server.offset:
+        server = self.cluster.server
+        if self.wish is Wish.WAITING and server.replica.link == "up" and self.primary_offset == server.offset:
             self.wish = Wish.GRANTED
             yield Note("caught up", {"offset": self.primary_offset})
         if self.wish is not Wish.NONE and now > self._wish_ends_us:

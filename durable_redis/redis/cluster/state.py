@@ -2,8 +2,9 @@
 
 This is what bounds the loss of a minority.  A primary that is cut off with some of its clients goes on accepting writes
 which nobody replicates and which the winner of the election on the other side will wipe.  It stops when it can no
-longer reach a majority of the primaries, and that takes it NODE_TIMEOUT: up to then, every write it has acknowledged is
-lost.  With the default that is 15 s of writes.
+longer reach a majority of the primaries: NODE_TIMEOUT after the first PING that they did not answer, and that PING goes
+out within half of NODE_TIMEOUT after the cut.  Up to then every write it has acknowledged is lost: with the default, 15
+to 22.5 s of writes (the specification says "NODE_TIMEOUT", and leaves the half out).
 
     fail  because  a slot is served by nobody, or by a failed primary       (cluster-require-full-coverage)
           or       this node reaches less than a majority of the primaries
