@@ -27,7 +27,8 @@ The code is meant to be read, in this order, one sitting a line:
 """
 
 from durable_redis.console import Console
-from durable_redis.lab.deployments import Redis
+from durable_redis.lab import scenarios
+from durable_redis.lab.deployments import ElastiCache, Redis, RedisCluster, ReplicatedRedis
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.receipt import Receipt
 from durable_redis.lab.run import Run, replay
@@ -40,14 +41,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Console",
+    "ElastiCache",
     "LabError",
     "Receipt",
     "Redis",
+    "RedisCluster",
+    "ReplicatedRedis",
     "Run",
     "Sweep",
     "Task",
     "linearizable",
     "replay",
+    "scenarios",
     "source",
     "sweep",
 ]

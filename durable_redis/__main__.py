@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from durable_redis import __version__, bench, bookshelf, inspection
+from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import DEPLOYMENTS, parse_deployment
 from durable_redis.lab.run import Run, replay
 from durable_redis.lab.sweep import sweep
@@ -52,7 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     inspection.add_inspect_parser(commands)
 
     player = commands.add_parser("replay", help="play a replay string: is it the same run, and what did it lose?")
-    player.add_argument("string", metavar="STRING", help="what run.replay_string() printed, in quotes")
+    player.add_argument(
+        "string",
+        metavar="STRING",
+        help=f"what run.replay_string() printed, in quotes; or a named scenario: {', '.join(scenarios.SCENARIOS)}",
+    )
     player.add_argument("--json", action="store_true", help="print one JSON object")
 
     sweeper = commands.add_parser("sweep", help="crash a deployment after every step, or under many seeds")
@@ -82,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    run = replay(options.string)
+    run = scenarios.play(options.string) if options.string in scenarios.SCENARIOS else replay(options.string)
     receipt = run.receipt() if run.survivor_is_up else None
     if options.json:
         counts = dict(receipt.counts) if receipt is not None else None

@@ -81,18 +81,18 @@ class Explainer:
         return f"{decided.node} started at {when} from a disk that had not got it" + self._discarded(write, decided)
 
     def _promoted_without(self, write: Write, decided: History) -> str:
-        """`n2, which s1 promoted at 3.200 s, had received the stream up to w103 when n1 went down at 1.090 s`"""
-        who = f"{decided.node}, promoted{self._promoter(decided)} at {seconds(self.steps[decided.step - 1].at_us)}"
+        """`n2, promoted by s1 at 3.200 s, had received the stream up to w103; n1 had gone down at 1.090 s (...)`"""
+        promoted = f"promoted{self._promoter(decided)} at {seconds(self._time(decided.step))}"
+        who = f"{decided.node}, {promoted}"
         if write.step > decided.step:
-            was = "had been the primary for " + seconds(self._time(write.step) - self._time(decided.step))
-            return f"{write.node} executed it at {seconds(self._time(write.step))}, when {who}, {was} (split brain)"
+            return f"split brain: {write.node} went on as a primary when {decided.node} had been {promoted}"
         last = self.keys.get(decided.writes[decided.shared - 1].key, "") if decided.shared else ""
         received = f"had received the stream up to {last}" if last else "had received nothing of the stream"
         death = self._end_of(write.node, write.step, decided.step)
         if death is None:
-            return f"{who}, {received}; {write.node} was up, and went on without it"
+            return f"{who}, {received}, and nothing later from {write.node} had reached it"
         kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
-        return f"{who}, {received} when {write.node} went down at {seconds(death.at_us)} ({kind})"
+        return f"{who}, {received}; {write.node} had gone down at {seconds(death.at_us)} ({kind})"
 
     def _promoter(self, decided: History) -> str:
         """Who had told it to lead: the newest "promoting" before it did."""
@@ -118,8 +118,8 @@ class Explainer:
         ]
         if not told:
             return ""
-        whom = " and ".join(f"{name} at {seconds(self._time(discard.step))}" for name, discard in told)
-        return f"; a full sync with {told[0][1].primary} discarded it: on {whom}"
+        whom = and_([f"{name} at {seconds(self._time(discard.step))}" for name, discard in told])
+        return f"; full syncs with {told[0][1].primary} discarded it ({whom})"
 
     def _time(self, step: int) -> int:
         return self.steps[step - 1].at_us
@@ -173,7 +173,7 @@ class DiskExplainer:
                 return f"{what} since {seconds(self._time(steps[since]))}"
         if now.written > place:
             return f"in the page cache of {self.node}, not on its platter yet"
-        return f"in the memory of {_and([self.node, *others])} only"
+        return f"in the memory of {and_([self.node, *others])} only"
 
     def _frame_before(self, step: int) -> MachineFrame:
         assert self.playback.recording is not None
@@ -206,7 +206,7 @@ class DiskExplainer:
         return self.playback.world.journal.steps[step - 1].at_us if step else 0
 
 
-def _and(names: list[str]) -> str:
+def and_(names: list[str]) -> str:
     """`n1, n2 and n3`"""
     return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else names[0]
 

@@ -88,14 +88,17 @@ class Histories:
         return self.by_id[replid]
 
     def begin(
-        self, replid: str, node: str, step: int, why: str, held: Sequence[Write], parent: History | None
+        self, replid: str, node: str, step: int, why: str, held: Sequence[Write], parent: History | None, offset: int
     ) -> History:
-        """A server takes an id, new or known, while it holds these writes of the history that it was in."""
+        """A server takes an id, new or known, at this offset of it, while it holds these writes of its past.
+
+        A promoted replica counts on from where it was; a restarted server may begin at 0 with everything that it has,
+        and then all of it is there at 0."""
         if replid in self.by_id:
             return self.by_id[replid]
-        offsets = [0] * len(held)
+        offsets = [offset] * len(held)
         if parent is not None and common(held, parent.writes) == len(held):
-            offsets = parent.offsets[: len(held)]
+            offsets = [min(end, offset) for end in parent.offsets[: len(held)]]
         history = self.by_id[replid] = History(replid, node, step, why, parent, list(held), offsets, len(held))
         return history
 

@@ -29,13 +29,12 @@ from durable_redis.contract import Exit, Note, Rename, Send
 from durable_redis.lab.histories import BOOT, PROMOTION, RESTART, Histories, History, Write, common
 from durable_redis.lab.logreach import NOWHERE, LogReach, Position
 from durable_redis.redis.config import Config
+from durable_redis.redis.replication.replica import TEMPORARY
 from durable_redis.sim.disk import File
 from durable_redis.sim.faults import CRASHES, Crashed
 from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
-RECEIVED = "temp-sync.rdb"
-"""The name under which a replica stores its primary's snapshot, before it takes the place of its own."""
 READ_AT_ONCE = (Note, Rename, Exit, Crashed)
 """The kinds of step at which the ledger looks at the disk, and so must be read before the next one."""
 FAILOVER = "failover"
@@ -131,7 +130,9 @@ class Ledger:
                     write.answered = number
                     self.books.answered(write)
             case Rename(old=old, new=new) if new == self.config.dbfilename:
-                self._take_snapshot(None if old == RECEIVED else self._forked if step.task == "bgsave" else self.writes)
+                self._take_snapshot(
+                    None if old == TEMPORARY else self._forked if step.task == "bgsave" else self.writes
+                )
             case Crashed() | Exit():
                 self._unanswered.clear()
                 self._is_ready = False
@@ -150,7 +151,8 @@ class Ledger:
             case "synced":
                 self.history = histories.get(facts["replid"])
             case "role" if facts["role"] == "primary" and self._is_ready:
-                self.history = histories.begin(facts["replid"], name, number, PROMOTION, self.writes, self.history)
+                replid, offset = facts["replid"], facts["offset"]
+                self.history = histories.begin(replid, name, number, PROMOTION, self.writes, self.history, offset)
             case "forked":
                 self._forked = list(self.writes)
             case "log begun":
@@ -213,7 +215,9 @@ class Ledger:
             self.lost_in[write.key] = Loss(step, place)
         why = BOOT if before is None else RESTART
         replid = facts.get("replid") or f"{self.machine.name}, life {self.machine.incarnations}"
-        self.history = self.books.histories.begin(replid, self.machine.name, number, why, held.writes, before)
+        self.history = self.books.histories.begin(
+            replid, self.machine.name, number, why, held.writes, before, facts.get("offset", 0)
+        )
         self._replaced = [contents for contents in self._replaced if contents.begins < held.begins]
         self._forked = self._forked[:kept]
         self._crashes.clear()

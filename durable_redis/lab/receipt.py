@@ -94,13 +94,11 @@ class Receipt:
         return "\n".join(lines)
 
     def lost_in_words(self) -> list[tuple[str, str]]:
-        """(which writes, why) for the acknowledged writes that are gone; neighbours with one fate stand together."""
-        groups: list[list[Row]] = []
+        """(which writes, why) for the acknowledged writes that are gone; those with one fate stand together."""
+        fates: dict[str, list[Row]] = {}
         for row in self.lost_rows:
-            if groups and groups[-1][-1].number == row.number - 1 and groups[-1][-1].why == row.why:
-                groups[-1].append(row)
-            else:
-                groups.append([row])
+            fates.setdefault(row.why, []).append(row)
+        groups = list(fates.values())
         words = [(_who(group), group[0].why) for group in groups]
         if len(words) > MOST_GROUPS:
             rest = sum(map(len, groups[MOST_GROUPS:]))

@@ -174,8 +174,8 @@ def test_common_finds_the_last_write_that_two_data_sets_share(left: str, right: 
 def test_a_write_of_a_branch_that_left_later_has_no_fork() -> None:
     """n1 is asked again, though n2 had been promoted meanwhile: n1's history is an ancestor."""
     histories = Histories()
-    root = histories.begin("A", "n1", 1, "boot", [], None)
-    branch = histories.begin("B", "n2", 2, "promotion", [], root)
+    root = histories.begin("A", "n1", 1, "boot", [], None, 0)
+    branch = histories.begin("B", "n2", 2, "promotion", [], root, 0)
     write = Write("c", 1, "n2", (0, 0), 3, branch)
     branch.add(write, 10)
     assert fork(write, root) is None

@@ -5,6 +5,9 @@ or on a command line is ever evaluated.
 
     base        what a run needs to know of any deployment
     single      Redis: one server
+    replicated  ReplicatedRedis: a primary, replicas, sentinels
+    cluster     RedisCluster: several primaries, each with replicas
+    managed     ElastiCache: replicas, and a service that promotes them
 """
 
 from __future__ import annotations
@@ -12,13 +15,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from durable_redis.lab.deployments.base import OPERATOR, ZONES, Deployment, Views
+from durable_redis.lab.deployments.cluster import RedisCluster
+from durable_redis.lab.deployments.managed import ElastiCache
+from durable_redis.lab.deployments.replicated import ReplicatedRedis
 from durable_redis.lab.deployments.single import Redis
 from durable_redis.lab.errors import LabError
 from durable_redis.sim.scenario import parse_call
 
-__all__ = ["DEPLOYMENTS", "OPERATOR", "ZONES", "Deployment", "Redis", "Views", "parse_deployment"]
+__all__ = [
+    "DEPLOYMENTS",
+    "OPERATOR",
+    "ZONES",
+    "Deployment",
+    "ElastiCache",
+    "Redis",
+    "RedisCluster",
+    "ReplicatedRedis",
+    "Views",
+    "parse_deployment",
+]
 
-DEPLOYMENTS: dict[str, Callable[..., Deployment]] = {"Redis": Redis}
+DEPLOYMENTS: dict[str, Callable[..., Deployment]] = {
+    "Redis": Redis,
+    "ReplicatedRedis": ReplicatedRedis,
+    "RedisCluster": RedisCluster,
+    "ElastiCache": ElastiCache,
+}
 
 
 def parse_deployment(text: str) -> Deployment:

@@ -115,9 +115,14 @@ class Deployment(ABC):
         """The server to which this deployment would send a client now that wants this key; "" if it knows none."""
 
     def settled(self, views: Views) -> bool:
-        """Whether every machine that is up has started, and every replica that is up follows its primary."""
+        """Whether every machine that is up has started, and every replica that is up follows a primary."""
         up = [view for view in views.values() if view]
         return all(view.get("ready", True) and view.get("link", "") != "down" for view in up)
+
+    def agrees_on(self, primary: str, views: Views) -> bool:
+        """Whether this server is up and a primary, and every other that is up is a replica."""
+        leaders = [name for name in self.nodes if views[name].get("role") == "primary"]
+        return leaders == [primary]
 
 
 def redis_config(options: Mapping[str, Any]) -> Config:
