@@ -102,7 +102,8 @@ class Kernel:
         machine = task.machine
         file = machine.disk.files.get(effect.path)
         if file is not None and file.syncing:  # as on ext4, write(2) waits for the fsync in progress
-            return self._blocked_until(file.syncing_until_us, "append again", task)
+            until_us = max(file.syncing_until_us, self.world.now_us)  # its end is overdue at the end of a pause
+            return self._blocked_until(until_us, "append again", task)
         return self._dirtied(machine, machine.disk.append(effect.path, effect.data))
 
     def write(self, task: Task, effect: c.Write) -> Any:

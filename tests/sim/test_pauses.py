@@ -18,6 +18,7 @@ from durable_redis.contract import (
     Closed,
     Effects,
     Event,
+    Fork,
     Fsync,
     Note,
     Opened,
@@ -139,6 +140,33 @@ def test_an_fsync_ends_for_a_paused_machine_when_it_goes_on_and_never_if_the_pow
     play(world)
     ends = [step.at_us for step in world.journal if isinstance(step.what, Synced)]
     assert ends == ([10_500 if kind is None else 5_000] if synced else [])
+
+
+def test_an_append_after_the_pause_waits_for_an_fsync_whose_end_is_overdue() -> None:
+    """The fsync would have ended at 1,000; the pause ends at 5,500, and time does not go back for the append."""
+
+    class Syncing(Toy):
+        def boot(self, now: int) -> Effects:
+            yield Append("log", b"x")
+            yield Fork("fsync", self.sync())
+            yield SetTimer("soon", now + 500)
+
+        def sync(self) -> Effects:
+            yield Fsync("log")
+
+        def react(self, event: Event, now: int) -> Effects:
+            if isinstance(event, TimerFired):
+                yield note("woke")
+                yield Append("log", b"y")
+                yield note("appended")
+
+    world = room(n=Syncing)
+    play_until(world, Note)
+    world.act(Pause("n", 5_000))
+    world.do_steps(100, by_us=10_000)
+    assert notes(world) == [(500, "woke"), (5_500, "appended")]
+    times = [step.at_us for step in world.journal]
+    assert times == sorted(times)
 
 
 def test_what_waits_happens_in_the_order_in_which_it_was_due_also_at_the_very_end_of_the_pause() -> None:
