@@ -13,6 +13,7 @@ from durable_redis.contract import TimerFired
 from durable_redis.lab.client import ALARM, Operation
 from durable_redis.lab.deployments import OPERATOR
 from durable_redis.lab.errors import LabError
+from durable_redis.lab.workload import mixed
 from durable_redis.sim import EPOCH_US, faults
 from durable_redis.sim.disk import TailKept
 
@@ -66,6 +67,10 @@ class Deeds:
         """Let the clients read `count` keys, one every `every_ms`, in turn."""
         self._work("read", count, every_ms, client, lambda number: [b"GET", _filled(key, number)])
 
+    def work(self, count: int, every_ms: float = 10, client: str = "") -> None:
+        """Let the clients send `count` commands of a mixed workload, one every `every_ms`, in turn."""
+        self._work("work", count, every_ms, client, lambda number: mixed(self.world.seed, number))
+
     def _work(
         self,
         verb: str,
@@ -80,7 +85,8 @@ class Deeds:
         everybody = [self.playback.client(name) for name in self.deployment.clients]
         workers = [self.playback.client(client)] if client else everybody
         begin_us = EPOCH_US + self.world.now_us
-        before = sum(operation.argv[0] == VERB[verb] for worker in everybody for operation in worker.operations)
+        done = [operation.argv[0] for worker in everybody for operation in worker.operations]
+        before = done.count(VERB[verb]) if verb in VERB else len(done)
         for place in range(count):
             due_us = begin_us + round(place * every_ms * 1000)
             workers[place % len(workers)].plan(words(before + place + 1), due_us, paced=every_ms > 0, wait=wait)

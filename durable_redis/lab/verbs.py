@@ -60,6 +60,10 @@ class Verbs(ABC):
         """Let the clients read `count` keys, one every `every_ms`; `key` and `client` as in `write`."""
         self.act("read", count, every_ms=every_ms, **options)
 
+    def work(self, count: int, every_ms: float = 10, **options: Any) -> None:
+        """Let the clients send `count` commands of a mixed workload (see `lab.workload`); `client` as in `write`."""
+        self.act("work", count, every_ms=every_ms, **options)
+
     def command(self, *words: str | bytes | int | float, node: str = "") -> Reply:
         """Send one command as an operator, and wait for the answer.  `node`: to this one, and not to where the
         deployment would send a client."""
