@@ -23,6 +23,7 @@ from durable_redis.sim import EPOCH_US
 from durable_redis.verify.models import RULES
 
 if TYPE_CHECKING:
+    from durable_redis.lab.client import Operation
     from durable_redis.lab.playback import Playback
 
 NEVER_US = 2**63 - 1
@@ -64,15 +65,20 @@ class History:
     @classmethod
     def of(cls, playback: Playback) -> History:
         """What the clients of a playback saw.  Times count from the start of the run."""
+        return cls.of_operations(playback.operations())
+
+    @classmethod
+    def of_operations(cls, operations: Iterable[Operation]) -> History:
+        """What clients remember, as calls."""
         calls = []
-        for client in playback.clients():
-            for operation in client.operations:
-                if operation.sent_us is None or operation.outcome == "failed":
-                    continue
-                answered_us = operation.answered_us if operation.outcome == "ok" else None
-                ended_us = NEVER_US if answered_us is None else answered_us - EPOCH_US
-                began_us = operation.sent_us - EPOCH_US
-                calls.append(Call(client.name, tuple(operation.argv), began_us, ended_us, operation.reply))
+        for operation in operations:
+            if operation.sent_us is None or operation.outcome == "failed":
+                continue
+            answered_us = operation.answered_us if operation.outcome == "ok" else None
+            ended_us = NEVER_US if answered_us is None else answered_us - EPOCH_US
+            began_us = operation.sent_us - EPOCH_US
+            client = operation.connection.partition(">")[0]  # the machine that opened it
+            calls.append(Call(client, tuple(operation.argv), began_us, ended_us, operation.reply))
         return cls(tuple(sorted(calls, key=lambda call: call.began_us)))
 
     def __len__(self) -> int:

@@ -1,0 +1,88 @@
+"""What a disk promises: `appendfsync` says which crash an acknowledged write survives on the server that took it.
+
+    process kill    `always`, `no`: the reply is sent after the write to the page cache, and that survives.
+                    `everysec`: the same, unless an fsync is in progress.  The write then waits for it, and for two
+                    seconds the replies go on without it (aof.c `flushAppendOnlyFile`)
+    power loss      `always`: the reply is sent after the fsync
+    disk loss       nothing
+
+The promise is the server's own.  Its place may still be taken by a replica that lacks the write, and a full
+synchronisation then throws it away: from that moment nothing is promised any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durable_redis.contract import Exit, Note, Send
+from durable_redis.redis.config import Config
+from durable_redis.sim.faults import BitRot, Crashed
+from durable_redis.verify.history import History
+from durable_redis.verify.judging import Case
+from durable_redis.verify.linearizability import check
+from durable_redis.verify.streams import Write
+
+Found = tuple[int, int, str, str]
+
+
+def kept_promises(case: Case) -> Iterator[Found]:
+    """A server that starts holds every write that it has acknowledged and that its log had to keep."""
+    evidence = case.evidence
+    if any(operation.argv[0].upper() == b"CONFIG" for operation in evidence.operations):
+        return  # what was promised when, the configuration of the deployment does not say any more
+    executed = {write.step: write for write in case.reference.writes.values()}
+    places = {sighting.step: place for sighting, place in case.reference.trail}
+    unanswered: dict[tuple[str, str], list[Write]] = {}
+    last_answer_us = dict.fromkeys(evidence.deployment.nodes, 0)
+    promised: dict[str, list[tuple[int, Write]]] = {node: [] for node in evidence.deployment.nodes}
+    for number, step in enumerate(evidence.steps, start=1):
+        node, what = step.machine, step.what
+        if node not in promised:
+            continue
+        match what:
+            case Note(kind="executed") if number in executed and executed[number].logged:
+                unanswered.setdefault((node, what.facts["connection"]), []).append(executed[number])
+            case Send(connection=connection):
+                promised[node] += [(step.at_us, write) for write in unanswered.pop((node, connection), ())]
+                last_answer_us[node] = step.at_us
+            case Note(kind="synced", facts={"how": "full"}) | BitRot():
+                promised[node] = []
+            case Crashed() | Exit():
+                for key in [key for key in unanswered if key[0] == node]:
+                    del unanswered[key]
+                until_us = _keeps_until(evidence.deployment.configuration(node), what, last_answer_us[node])
+                promised[node] = [(at_us, write) for at_us, write in promised[node] if at_us <= until_us]
+            case Note(kind="ready") if number in places:
+                gone = [write for _, write in promised[node] if not places[number].holds(write)]
+                if gone:
+                    more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+                    yield number, step.at_us, node, f"it has started without {gone[0]}{more}, which it had acknowledged"
+                promised[node] = [(at_us, write) for at_us, write in promised[node] if write not in gone]
+
+
+NEVER_US = -1
+POSTPONED_US = 2_000_000
+
+
+def _keeps_until(config: Config, end: Crashed | Exit, last_answer_us: int) -> int:
+    """When a write must have been acknowledged, at the latest, to survive this end of its server, which has sent its
+    last answer at such a time.
+
+    With no-appendfsync-on-rewrite, nobody knows."""
+    always = config.appendfsync == "always" and not config.no_appendfsync_on_rewrite
+    if isinstance(end, Exit) or end.kind == "process kill":
+        return last_answer_us - (POSTPONED_US if config.appendfsync == "everysec" else 0)
+    return last_answer_us if always and end.kind == "power loss" else NEVER_US
+
+
+def one_copy(case: Case) -> Iterator[Found]:
+    """One server that met no crash which its log does not survive answers as if it had met none: its clients' history
+    is linearizable."""
+    evidence = case.evidence
+    nodes, config = evidence.deployment.nodes, evidence.deployment.config
+    faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
+    kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
+    if len(nodes) == 1 and config.appendonly and kept:
+        verdict = check(History.of_operations(evidence.operations))
+        for refusal in verdict.refused:
+            yield *case.end, nodes[0], str(refusal)
