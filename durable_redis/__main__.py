@@ -12,14 +12,17 @@ import json
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 
 from durable_redis import __version__, bench, bookshelf, inspection
 from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import DEPLOYMENTS, parse_deployment
 from durable_redis.lab.run import Run, replay
+from durable_redis.lab.schedules import ALL_FAULTS, FAULTS
 from durable_redis.lab.sweep import sweep
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import ModelChanged
+from durable_redis.verify.fuzz import NEMESIS, fuzz
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return bench.run_bench(options)
             case "replay":
                 return _replay(options)
+            case "fuzz":
+                return _fuzz(options)
             case _:
                 return _sweep(options)
     except ValueError as error:  # every named error of the lab is one
@@ -82,6 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     sweeper.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
     sweeper.add_argument("--json", action="store_true", help="print one JSON object")
+
+    fuzzer = commands.add_parser("fuzz", help="random schedules of faults, and what the judges say of each run")
+    fuzzer.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({names})')
+    fuzzer.add_argument("--seeds", type=_positive, default=100, metavar="N", help="so many seeds (default 100)")
+    fuzzer.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first seed (default 0)")
+    fuzzer.add_argument("--fault", choices=ALL_FAULTS, action="append", help="this fault only; may be repeated")
+    fuzzer.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
+    fuzzer.add_argument("--json", action="store_true", help="print one JSON object")
     bench.add_bench_parser(commands)
     return parser
 
@@ -123,6 +136,15 @@ def _sweep(options: argparse.Namespace) -> int:
         print(f"{run.deployment!r}: {options.writes} writes, a crash after every {_ordinal(options.every)}step")
         print(result)
     return 0
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    nemesis = replace(NEMESIS, faults=tuple(options.fault or FAULTS))
+    with ProcessPoolExecutor(options.jobs) as executor:
+        report = fuzz(options.deployment, seeds, nemesis, executor, progress=sys.stderr.isatty())
+    print(json.dumps(report.as_json()) if options.json else report)
+    return 1 if report.failures else 0
 
 
 def _ordinal(every: int) -> str:

@@ -99,7 +99,7 @@ def test_wrong_use_is_status_2(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["book", "inspect", "replay", "sweep", "bench"])
+@pytest.mark.parametrize("command", ["book", "inspect", "replay", "sweep", "fuzz", "bench"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
