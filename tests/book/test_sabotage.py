@@ -1,0 +1,44 @@
+"""The book fails if the engine is broken: three breakages, each caught by cells of a chapter, and by none without it.
+
+| what is broken | chapter | the first cells that notice |
+|---|---|---|
+| OK is said before the fsync | 00 | 4.3: an assert, and the losses under sixteen seeds |
+| a torn transaction is replayed as far as it goes | 03 | 4.3: an assert (claim 4), and the observation after it |
+| a save writes over the old snapshot, without a rename | 02 | 3.2: the steps of a save; 3.5: an assert (claim 3) |
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SABOTAGE = Path(__file__).with_name("sabotage.py")
+CASES = [
+    ("reply before fsync", "00_crash_your_first_node", 5, ["print([lost_with_always(", 'observe("always", worst)']),
+    ("replay past a torn tail", "03_append_only_file", 5, ["assert outcomes == {", 'observe("both or none"']),
+    ("snapshot without rename", "02_snapshots", 4, ['run.picture(at["Rename"])', 'assert not any("?"']),
+]
+
+
+def noticed(chapter: str, sabotage: str, until: int) -> list[tuple[int, str, str]]:
+    command = [sys.executable, str(SABOTAGE), chapter, sabotage, str(until)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "80"})
+    return [tuple(cell) for cell in json.loads(ended.stdout)]
+
+
+@pytest.mark.parametrize(("sabotage", "chapter", "until", "cells"), CASES, ids=[case[0] for case in CASES])
+def test_a_broken_engine_turns_cells_red(sabotage, chapter, until, cells):
+    found = noticed(chapter, sabotage, until)
+    for cell in cells:
+        assert any(last.startswith(cell) for _, _, last in found), found
+    assert any(what == "ends in AssertionError" for _, what, _ in found), found
+
+
+@pytest.mark.parametrize(("chapter", "until"), [(case[1], case[2]) for case in CASES], ids=[case[1] for case in CASES])
+def test_with_a_sound_engine_no_cell_notices_anything(chapter, until):
+    assert noticed(chapter, "none", until) == []
