@@ -4,6 +4,7 @@
 
     predict("a kill", "How many acknowledged writes are gone?", options=[0, 4, 9])   # before the run
     observe("a kill", kill.receipt().lost)                                           # after it
+    run.console(tasks=tasks("00"))                                                   # the tasks of a chapter's lab
     check("at-risk", at_risk)                                                        # an exercise
     adversary(run, "power loss").at(1_500)                                           # find the worst instant yourself
     quiz("00")                                                                       # the exit questions of a chapter
@@ -15,12 +16,14 @@ display has a text that is the same in every run, and never stores a widget; ipy
 displayed, and not needed at all.
 
 Reading order: `prediction`, `ledger`, `calibration`, `kinds`, `checking`, `quiz`, `chapters` (a table of exercises and
-exit questions a chapter), `trials` (the runs that judge them), `adversary`, `forms` (the widgets), `picture`.
+exit questions a chapter), `trials` (the runs that judge them), `labs` (the tasks of the consoles), `conditions` (which
+tick them), `adversary`, `forms` (the widgets), `picture`.
 """
 
 from durable_redis.classroom.adversary import Adversary, adversary
 from durable_redis.classroom.checking import Checked, Exercise, Wrong, check
 from durable_redis.classroom.errors import ClassroomError
+from durable_redis.classroom.labs import tasks
 from durable_redis.classroom.ledger import Ledger, ledger
 from durable_redis.classroom.prediction import Observation, Prediction, observe, predict
 from durable_redis.classroom.quiz import Question, Quiz, quiz
@@ -42,4 +45,5 @@ __all__ = [
     "observe",
     "predict",
     "quiz",
+    "tasks",
 ]

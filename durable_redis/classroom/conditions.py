@@ -1,0 +1,79 @@
+"""Conditions: the questions by which the tasks of the console labs are ticked.
+
+The law of this file: that of `lab.tasks`.  Each is quick, changes nothing, and asks about the step at which one stands,
+or (where it needs a receipt) about the end of the branch; where the run cannot answer, LabError says: not yet.
+"""
+
+from __future__ import annotations
+
+from durable_redis.contract import Exit
+from durable_redis.lab.recording import MachineFrame
+from durable_redis.lab.run import Run
+from durable_redis.lab.verdicts import LUCKY
+from durable_redis.sim import EPOCH_US
+from durable_redis.sim.faults import Crashed
+
+
+def here(run: Run) -> MachineFrame:
+    """The server, at the step where one stands."""
+    return run.frame().machines[run.deployment.nodes[0]]
+
+
+def at_risk(run: Run, crash: str) -> int:
+    """How many acknowledged writes this kind of crash would erase here."""
+    return (here(run).at_risk or {}).get(crash, 0)
+
+
+def lost_to(run: Run, kind: str) -> int:
+    """How many acknowledged writes are gone after a crash of this kind; -1 if the last crash was of another."""
+    crashes = run.crashes()
+    if not crashes or crashes[-1].kind != kind:
+        return -1
+    return run.receipt().lost
+
+
+def crashed_during(run: Run, child: str) -> bool:
+    """Whether the last crash came while this child ("bgsave", "rewrite") was at work."""
+    steps = run.playback.world.journal.steps
+    crash = max((number for number, step in enumerate(steps, start=1) if isinstance(step.what, Crashed)), default=0)
+    node = run.deployment.nodes[0]
+    return crash > 0 and run.frame(crash - 1).machines[node].node.get("child") == child
+
+
+def gave_up(run: Run) -> bool:
+    """Whether the server has ended its process by itself, and is up again."""
+    return run.survivor_is_up and any(isinstance(step.what, Exit) for step in run.playback.world.journal)
+
+
+def held(run: Run, by: str) -> bool:
+    """Whether a message that this machine ("client", "n1") had sent was held on its way."""
+    flights = run.recording.flights
+    messages = [done.action.arguments[0] for done in run.playback.performed if done.action.verb == "hold"]
+    return any(flights[number].segment.direction.source == by for number in messages if number in flights)
+
+
+def released_late(run: Run) -> bool:
+    """Whether a command went on after its client had given up, and was executed all the same."""
+    times = {done.action.verb: done.before for done in run.playback.performed}
+    if "release" not in times or not held(run, by="client"):
+        return False
+    at_us = run.frame(times["release"]).at_us
+    return any(row.verdict == LUCKY and at_us >= row.sent_us + 1_000_000 for row in run.receipt().rows)
+
+
+def told(run: Run, word: str, verdict: str) -> bool:
+    """Whether some write has this verdict, of whose outcome its client was told this word."""
+    return any(row.told == word and row.verdict == verdict for row in run.receipt().rows)
+
+
+def longest_wait_ms(run: Run) -> float:
+    """How long the command that waits longest here has been waiting, in milliseconds."""
+    now_us = run.frame().at_us + EPOCH_US
+    waiting = [
+        now_us - operation.sent_us
+        for operation in run.history()
+        if operation.sent_us is not None
+        and operation.sent_us <= now_us
+        and (operation.answered_us is None or operation.answered_us > now_us)
+    ]
+    return max(waiting, default=0) / 1000

@@ -1,0 +1,120 @@
+"""How each task of the console labs is done: a list of moves, made in Python, by mouse, and by keyboard.
+
+A move is one of
+
+    ("end",)                          the button that plays everything to its end
+    ("beat", n), ("beat-back", n)     so many presses of a button under the timeline
+    ("event", n), ("event-back", n)
+    ("act", "n1", "power loss")       from the menu of the node
+    ("message",)                      click the message that is on the wire: hold it; or the one that is held: let it go
+
+Every list begins where its chapter's console stands when its cell has run.  The counts follow from the model: if it
+changes, `tests/classroom/test_tasks.py` says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from durable_redis.console import Console, acts, model
+
+BOOK = Path(__file__).parents[1] / "book"
+Move: TypeAlias = tuple[str] | tuple[str, int] | tuple[str, str, str]
+KILL, POWER, DISK, RESTART = (
+    ("act", "n1", words) for words in ("kill the process", "power loss", "lose the disk", "restart")
+)
+
+SOLUTIONS: dict[str, list[list[Move]]] = {
+    "00": [
+        [("beat-back", 65)],
+        [("beat-back", 68)],
+        [KILL, RESTART],
+        [DISK, RESTART],
+    ],
+    "01": [
+        [("event", 6), ("message",), ("end",)],
+        [("message",), ("end",), ("message",), ("beat", 1)],
+        [KILL, RESTART],
+    ],
+    "02": [
+        [("beat", 1)],
+        [("beat", 44)],
+        [("end",), KILL, RESTART],
+        [("act", "n1", "failing fsyncs"), ("end",)],
+    ],
+    "03": [
+        [("beat", 46)],
+        [("end",), ("beat-back", 24), KILL, RESTART],
+        [("end",), ("beat-back", 24), POWER, RESTART],
+        [("end",), ("beat-back", 21)],
+    ],
+    "04": [
+        [KILL, RESTART],
+        [POWER, RESTART],
+        [("act", "n1", "failing writes"), ("end",), ("act", "n1", "heal the disk"), RESTART],
+        [DISK, RESTART],
+    ],
+}
+CASES = [(chapter, place) for chapter, solutions in SOLUTIONS.items() for place in range(len(solutions))]
+
+
+def console_cell(chapter: str) -> str:
+    """The cell of a chapter that makes its console with tasks, as a program of its own."""
+    [path] = BOOK.glob(f"{chapter}_*.ipynb")
+    sources = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    [cell] = [source for source in sources if ".console(tasks=" in source]
+    return f"import durable_redis as dr\nfrom durable_redis.classroom import tasks\n\n{cell}"
+
+
+def presses(moves: list[Move]) -> Iterator[Move]:
+    """The same, a press at a time."""
+    for name, *rest in moves:
+        if rest and isinstance(rest[0], int):
+            yield from [(name, 1)] * rest[0]
+        else:
+            yield (name, *rest)  # type: ignore[misc]
+
+
+def fresh(chapter: str) -> Console:
+    """The console of a chapter, as its cell makes it."""
+    *lines, last = console_cell(chapter).splitlines()
+    names: dict[str, object] = {}
+    exec("\n".join([*lines, f"console = {last}"]), names)
+    console = names["console"]
+    assert isinstance(console, Console)
+    return console
+
+
+def sent(console: Console, verb: str, *arguments: object) -> None:
+    """What the browser sends when something in the scene is clicked."""
+    message = {"verb": verb, "arguments": list(arguments), "step": console.run.step, "moves": 1}
+    console.scene._handle_custom_msg(message, [])
+
+
+def make(console: Console, move: Move) -> None:
+    """One move, by the messages that the browser sends for it."""
+    run = console.run
+    match move:
+        case ("end",):
+            sent(console, "play")
+        case ("beat", int(count)):
+            for _ in range(count):
+                recorded = next((beat for beat in console.film.beats if beat > run.step), None)
+                sent(console, "beat") if recorded is None else sent(console, "go", recorded)
+        case ("beat-back", int(count)):
+            for _ in range(count):
+                sent(console, "go", max(beat for beat in console.film.beats if beat < run.step))
+        case ("event", int(count)):
+            sent(console, "go", run.step + count)
+        case ("event-back", int(count)):
+            sent(console, "go", run.step - count)
+        case ("message",):
+            segment = max(run.frame().in_flight, key=lambda each: each.held)
+            sent(console, "release" if segment.held else "hold", segment.number)
+        case ("act", str(target), str(words)):
+            state = model.node_row(console.film, target, run.step)["state"]
+            [act] = [act for act in acts.MENUS[state] if act.words == words]
+            sent(console, act.verb, *(target if part == acts.NODE else part for part in act.arguments))
