@@ -112,7 +112,7 @@ class RedisServer:
     # -- the node ----------------------------------------------------------------------------------------------------
 
     def boot(self, now: int) -> Effects:
-        self.started_us = self.snapshots.last_save_us = self.aof.last_fsync_us = now
+        self.started_us = self.snapshots.last_save_us = self.aof.last_fsync_us = self.primary.alone_since_us = now
         if self.config.config_file and not (yield from conf_file.load(self)):
             return
         if self.config.replicaof:

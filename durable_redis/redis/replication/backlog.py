@@ -36,12 +36,13 @@ class Backlog:
     def append(self, data: bytes | bytearray) -> None:
         """Take the next bytes of the stream; the oldest make room."""
         end = self.first + len(self._ring) + len(data)
-        if len(data) > self.size:
-            data = data[-self.size :]
-        index = (end - len(data) - self._origin) % self.size
-        before_edge = min(len(data), self.size - index)
-        self._ring[index : index + before_edge] = data[:before_edge]
-        self._ring[: len(data) - before_edge] = data[before_edge:]
+        if len(data) >= self.size:  # nothing of what was here is left
+            self._ring, self._origin = bytearray(data[-self.size :]), end - self.size
+        else:
+            index = (end - len(data) - self._origin) % self.size
+            before_edge = min(len(data), self.size - index)
+            self._ring[index : index + before_edge] = data[:before_edge]
+            self._ring[: len(data) - before_edge] = data[before_edge:]
         self.first = end - len(self._ring)
 
     def since(self, offset: int) -> bytes:

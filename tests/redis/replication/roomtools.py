@@ -73,8 +73,9 @@ class Room:
 
     def __init__(self, seed: int = 1, zones: str = "abcd", **servers: dict[str, Any]) -> None:
         self.world = World(seed, Hardware(jitter_us=0, fsync_jitter_us=0))
+        self.configs: dict[str, Config] = {}
         for (name, options), zone in zip(servers.items(), zones, strict=False):
-            config = Config.of(**{**FAST, **options})
+            config = self.configs[name] = Config.of(**{**FAST, **options})
             self.world.add_machine(name, zone, partial(_server, config))
             self.world.start(name)
         self.names = tuple(servers)
@@ -120,6 +121,11 @@ class Room:
     def restart(self, name: str, seconds: float = 0.05) -> None:
         self.world.act(Restart(name))
         self.run(seconds)
+
+    def edit(self, name: str, **options: Any) -> None:
+        """Edit its configuration file: it counts from the next start on."""
+        self.configs[name] = self.configs[name].edited(**options)
+        self.world.machines[name].program = partial(_server, self.configs[name])
 
     def freeze(self, source: str, target: str) -> list[int]:
         """Hold the next message on the wire: what follows it queues up behind it."""
