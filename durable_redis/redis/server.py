@@ -198,7 +198,7 @@ class RedisServer:
 
     def send(self, client: Client, now: int) -> Effects:
         """Hand over to the kernel what waits for this connection."""
-        if client.output:
+        if client.output and not (client.follower is not None and client.follower.is_busy):
             yield Send(client.connection, bytes(client.output))
             client.output.clear()
         if client.closing:

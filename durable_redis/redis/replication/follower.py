@@ -64,6 +64,11 @@ class Follower:
     def name(self) -> str:
         return self.client.peer
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a snapshot is on its way to it, so that nothing else may be put between."""
+        return self.starts_on_ack or self.state in (SyncState.WAITING, SyncState.SYNCING)
+
     def enter(self, state: SyncState) -> None:
         assert state in TRANSITIONS[self.state], f"replica {self.name} cannot go from {self.state} to {state}"
         self.state = state

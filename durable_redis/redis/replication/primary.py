@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from durable_redis.contract import Close, Effects, Note
+from durable_redis.contract import Close, Effects, Note, Send
 from durable_redis.formats.resp import encode_command
 from durable_redis.redis.replication import fullsync, waiting
 from durable_redis.redis.replication.backlog import Backlog
@@ -61,7 +61,8 @@ class Primary:
         self.feed(command)
 
     def send(self, now: int) -> Effects:
-        """Hand over to the kernel what is there for each replica."""
+        """Hand over to the kernel what is there for each replica; the log is written."""
+        yield from self.waiters.look_again(now)
         for follower in list(self.followers.values()):
             yield from self.server.send(follower.client, now)
 
@@ -166,7 +167,7 @@ class Primary:
         self._ticks += 1
         for follower in list(self.followers.values()):
             if self.sync.keeps_waiting(follower):
-                follower.client.output += b"\n"
+                yield Send(follower.client.connection, b"\n")
             if follower.state is SyncState.ONLINE and now - follower.heard_us > config.repl_timeout * 1_000_000:
                 yield from self.drop(
                     follower, f"it was silent for more than repl-timeout, {config.repl_timeout} s", now

@@ -83,6 +83,13 @@ class Waiters:
         if deadlines:
             yield SetTimer(TIMER, min(deadlines))
 
+    def look_again(self, now: int) -> Effects:
+        """The log was written, and perhaps fsynced: have a turn soon for those who waited for just that.
+
+        Not in this turn: what they send next would be answered without having been written."""
+        if any(waiter.local is not None and self._look(waiter)[0] for waiter in self.waiting):
+            yield SetTimer(TIMER, now)
+
     def give_up(self) -> None:
         """This server is to become a replica: nobody's wait makes sense any more, and they are told so."""
         for waiter in self.waiting:
