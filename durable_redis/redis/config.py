@@ -15,6 +15,7 @@ from durable_redis.formats.resp_commands import strict_integer
 REDIS_VERSION = "7.0.15"
 """The version whose behaviour is modelled, and that INFO, HELLO and the snapshots report."""
 
+HIGHEST_PORT = 65_535
 DEFAULT_PORT = 6379
 """Where every server listens: a machine of the room has one, so the port is for show."""
 
@@ -92,7 +93,7 @@ class Config:
     hz: int = 10
     requirepass: str = ""
     # Replication
-    replicaof: str = ""
+    replicaof: str = ""  # a machine's name, and perhaps a port
     masterauth: str = ""
     replica_priority: int = 100
     replica_read_only: bool = True
@@ -117,6 +118,8 @@ class Config:
                 raise ConfigError(f"{name} can be {least} or more, not {getattr(self, name)}")
         if self.repl_backlog_size < _SMALLEST_BACKLOG:
             object.__setattr__(self, "repl_backlog_size", _SMALLEST_BACKLOG)
+        if not _is_address(self.replicaof):
+            raise ConfigError(f'replicaof is a machine and perhaps a port, such as "n1 6379", not {self.replicaof!r}')
         for name in _FILE_NAMES:
             if not getattr(self, name) or "/" in getattr(self, name):
                 raise ConfigError(f"{name} is the name of a file, not a path: {getattr(self, name)!r} will not do")
@@ -149,8 +152,6 @@ class Config:
     def get(self, name: str) -> str:
         """An option as redis.conf writes it; `name` with hyphens."""
         value = getattr(self, name.replace("-", "_"))
-        if name == "replicaof" and value:
-            return f"{value} {DEFAULT_PORT}"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, tuple):
@@ -180,6 +181,11 @@ class Config:
             if value not in _CHOICES[attribute]:
                 raise ConfigError(f"argument(s) must be one of the following: {', '.join(_CHOICES[attribute])}")
         return replace(self, **{attribute: value})
+
+
+def _is_address(text: str) -> bool:
+    words = text.split()
+    return len(words) < 2 or (len(words) == 2 and words[1].isdecimal() and int(words[1]) <= HIGHEST_PORT)
 
 
 def _is_save_point(point: object) -> bool:

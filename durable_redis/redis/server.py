@@ -116,7 +116,7 @@ class RedisServer:
         if self.config.config_file and not (yield from conf_file.load(self)):
             return
         if self.config.replicaof:
-            self.replica.begin(self.config.replicaof)
+            self.replica.begin(*self.config.replicaof.split())
         yield Compute("start")
         if self.cluster is not None and not (yield from self.cluster.boot(now)):
             return
@@ -318,7 +318,6 @@ class RedisServer:
 
     def became(self, primary: str) -> None:
         """This server follows `primary` from now on, or ("") leads."""
-        self.config = self.config.edited(replicaof=primary)
         self.engine.is_replica = bool(primary or self.pause)
         self.selected_db = None  # the stream goes on with a SELECT: the replicas may have come from elsewhere
 

@@ -132,7 +132,7 @@ class AppendOnlyFile:
     def fsynced_offset(self) -> int:
         """Up to here the *stream* is on this server's platter: what WAITAOF counts.  Of a log without anything left to
         fsync that is the end of the stream, since what the stream has beside effects (PING) is in no log."""
-        if not self.logging:
+        if self.state is not State.ON:
             return 0
         return self._fsynced_offset if self.buffer or self.synced_size != self.incr_size else self.server.offset
 
@@ -207,7 +207,7 @@ class AppendOnlyFile:
         if error is not None:
             yield Exit(1, f"cannot fsync the append-only file, and appendfsync is always: {error}")
             return False
-        self.synced_size = self.incr_size
+        self.synced_size, self._fsynced_offset = self.incr_size, self.server.offset
         return True
 
     def _fsync_in_background(self, now: int) -> Effects:
@@ -263,7 +263,7 @@ class AppendOnlyFile:
     def go_on_in(self, number: int) -> None:
         """From now on changes go to this incr file, which has been created."""
         self.older_incrs_size += self.incr_size
-        self.incr_number, self.incr_size, self.synced_size = number, 0, 0
+        self.incr_number, self.incr_size, self.synced_size, self._fsynced_offset = number, 0, 0, 0
         self.selected_db = None  # every file starts with a SELECT of its own
 
     def cut(self, path: str, size: int) -> Effects:

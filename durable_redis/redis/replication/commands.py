@@ -16,6 +16,7 @@ from durable_redis.engine.arguments import integer
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Status
 from durable_redis.formats.resp_commands import strict_integer
 from durable_redis.redis.client import LATER
+from durable_redis.redis.config import HIGHEST_PORT
 from durable_redis.redis.replication.follower import Follower, SyncState
 from durable_redis.redis.replication.history import ANY
 from durable_redis.redis.replication.phase import Phase
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from durable_redis.redis.client import Client
     from durable_redis.redis.server import RedisServer
 
-HIGHEST_PORT = 65535
 
 Handler = Callable[["RedisServer", Call], Reply]
 

@@ -59,6 +59,11 @@ class Replica:
         self._last_reason = ""
 
     @property
+    def address(self) -> str:
+        """Whom it follows, as REPLICAOF says it; "" on a primary."""
+        return f"{self.primary} {self.port}" if self.primary else ""
+
+    @property
     def link(self) -> str:
         """ "up" or "down", "" on a primary."""
         return ("up" if self.phase is Phase.CONNECTED else "down") if self.primary else ""
@@ -74,9 +79,9 @@ class Replica:
 
     # -- roles -------------------------------------------------------------------------------------------------------
 
-    def begin(self, primary: str, port: int = DEFAULT_PORT) -> None:
+    def begin(self, primary: str, port: str = str(DEFAULT_PORT)) -> None:
         """Be a replica from the start: the configuration says so."""
-        self.primary, self.port = primary, port
+        self.primary, self.port = primary, int(port)
         self.server.engine.is_replica = True
         self.enter(Phase.CONNECT)
 
@@ -209,7 +214,7 @@ class Replica:
             case Phase.PING if line.startswith(_MAY_BE_SAID_TO_PING):
                 yield from self._introduce(self.connection)
             case Phase.PING:
-                yield from self._fail(f"PING was answered with {line[:80]!r}", now)
+                yield from self._fail(f"PING was answered with {line[:80]}", now)
             case Phase.INTRODUCE:
                 about = self._answers_due.pop(0)
                 if about == "AUTH" and line.startswith("-"):
@@ -247,7 +252,7 @@ class Replica:
         yield from server.failover.answered(accepted, now)
         if not accepted or self.phase is not Phase.PSYNC:
             if self.phase is Phase.PSYNC:
-                yield from self._fail(f"PSYNC was answered with {line[:120]!r}", now)
+                yield from self._fail(f"PSYNC was answered with {line[:120]}", now)
         elif words[0] == "+FULLRESYNC":
             self._promised = words[1], int(words[2])
             self.transfer = Transfer()

@@ -117,6 +117,7 @@ class Room:
 
     def crash(self, name: str, kind: str = "process kill") -> None:
         self.world.act(Crash(name, kind))
+        self.caller.connections.pop(name, None)
 
     def restart(self, name: str, seconds: float = 0.05) -> None:
         self.world.act(Restart(name))

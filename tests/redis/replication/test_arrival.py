@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ BYTES = b"".join(command(*argv) for argv in STREAM)
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     marks = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(marks)]
 
 
 @settings(max_examples=100, deadline=None)
@@ -61,7 +63,7 @@ def test_a_snapshot_arrives_in_any_pieces(places: list[int], marked: bool, conte
     ],
 )
 def test_what_is_no_snapshot_is_named(sent: bytes, said: str) -> None:
-    with pytest.raises(TransferError, match="instead of a snapshot|gave up") as caught:
+    with pytest.raises(TransferError, match=r"instead of a snapshot|gave up") as caught:
         Transfer().feed(sent)
     assert said in str(caught.value)
 

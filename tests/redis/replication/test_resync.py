@@ -1,4 +1,4 @@
-"""Who goes on and who starts anew, and what that costs: the cases of real life, in a room, each with its counterpart."""
+"""Who goes on and who starts anew, and what that costs: the cases of real life, each with its counterpart."""
 
 from __future__ import annotations
 
