@@ -74,10 +74,7 @@ def commands(server: RedisServer) -> list[Command]:
 def config_get(server: RedisServer, call: Call) -> Reply:
     patterns = [argument.decode("latin-1").lower() for argument in call.argv[2:]]
     names = [name for name in OPTION_NAMES if any(fnmatchcase(name, pattern) for pattern in patterns)]
-    values = {name: server.config.get(name) for name in names}
-    if "replicaof" in values:  # it may have changed since the start
-        values["replicaof"] = server.replica.address
-    return Map([(name.encode(), value.encode("latin-1")) for name, value in values.items()])
+    return Map([(name.encode(), server.config.get(name).encode()) for name in names])
 
 
 def config_set(server: RedisServer, call: Call) -> Reply:

@@ -21,7 +21,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import Effect, Exit, Read
-from durable_redis.redis.config import OPTION_NAMES, Config, ConfigError
+from durable_redis.redis.config import DEFAULT_PORT, OPTION_NAMES, Config, ConfigError
 from durable_redis.redis.persistence import files
 
 if TYPE_CHECKING:
@@ -81,6 +81,5 @@ def _line(config: Config, name: str) -> str:
 
 def _with(config: Config, name: str, value: str) -> Config:
     if name == "replicaof":
-        host = value.partition(" ")[0]
-        return config.edited(replicaof="" if host == "no" else host)
+        return config.edited(replicaof="" if value == "no one" else value.removesuffix(f" {DEFAULT_PORT}"))
     return config.set(name, "" if value == '""' else value)

@@ -118,7 +118,7 @@ class Config:
                 raise ConfigError(f"{name} can be {least} or more, not {getattr(self, name)}")
         if self.repl_backlog_size < _SMALLEST_BACKLOG:
             object.__setattr__(self, "repl_backlog_size", _SMALLEST_BACKLOG)
-        if not _is_address(self.replicaof):
+        if not is_address(self.replicaof):
             raise ConfigError(f'replicaof is a machine and perhaps a port, such as "n1 6379", not {self.replicaof!r}')
         for name in _FILE_NAMES:
             if not getattr(self, name) or "/" in getattr(self, name):
@@ -152,6 +152,8 @@ class Config:
     def get(self, name: str) -> str:
         """An option as redis.conf writes it; `name` with hyphens."""
         value = getattr(self, name.replace("-", "_"))
+        if name == "replicaof" and value and len(value.split()) == 1:
+            return f"{value} {DEFAULT_PORT}"
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, tuple):
@@ -183,7 +185,8 @@ class Config:
         return replace(self, **{attribute: value})
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether this is a machine's name, and perhaps a port; or nothing."""
     words = text.split()
     return len(words) < 2 or (len(words) == 2 and words[1].isdecimal() and int(words[1]) <= HIGHEST_PORT)
 

@@ -316,11 +316,6 @@ class RedisServer:
         role = "replica" if primary else "primary"
         return Note("role", {"role": role, "primary": primary, **names, "offset": self.offset})
 
-    def became(self, primary: str) -> None:
-        """This server follows `primary` from now on, or ("") leads."""
-        self.engine.is_replica = bool(primary or self.pause)
-        self.selected_db = None  # the stream goes on with a SELECT: the replicas may have come from elsewhere
-
     # -- housekeeping ------------------------------------------------------------------------------------------------
 
     def _cron(self, now: int) -> Effects:

@@ -20,7 +20,7 @@ from durable_redis.contract import Close, Compute, Connect, Effect, Effects, Not
 from durable_redis.engine.keyspace import DATABASES
 from durable_redis.formats.rdb import RdbError, decode
 from durable_redis.formats.resp import encode_command
-from durable_redis.redis.config import DEFAULT_PORT
+from durable_redis.redis.config import DEFAULT_PORT, is_address
 from durable_redis.redis.persistence import aof
 from durable_redis.redis.replication import replay
 from durable_redis.redis.replication.history import ANY, new_id
@@ -100,7 +100,7 @@ class Replica:
         self.primary, self.port = primary, port
         self.down_since_us = now
         self._last_reason = ""
-        server.became(primary)
+        self._changed_role()
         if self.phase is not Phase.CONNECT:
             self.enter(Phase.CONNECT)
         yield server.role_note()
@@ -118,11 +118,18 @@ class Replica:
         server.history = server.history.continued_as(new_id(server.random), server.offset)
         # Our replicas must hear of the new name; they will be able to go on under the old one.
         yield from server.primary.drop_all("this server is a primary now: ask again", now)
-        server.became("")
+        self._changed_role()
         server.primary.alone_since_us = now
         if server.config.appendonly and server.aof.state is aof.State.OFF:
             yield from server.rewrite.switch_on(now)
         yield server.role_note()
+
+    def _changed_role(self) -> None:
+        server = self.server
+        if is_address(self.address):  # a file could hold no other
+            server.config = server.config.edited(replicaof=self.address)
+        server.engine.is_replica = bool(self.primary or server.pause)
+        server.selected_db = None  # the stream goes on with a SELECT: a replica may have come from elsewhere
 
     # -- the link ----------------------------------------------------------------------------------------------------
 
