@@ -15,8 +15,9 @@ from durable_redis.redis.sentinel import Sentinel, SentinelConfig
 from durable_redis.sim.machine import Program
 
 MOST_REPLICAS, MOST_SENTINELS = 5, 7
-OURS = {"repl_diskless_sync_delay": 0}
-"""What differs from redis.conf: the first full syncs do not wait 5 s for one another, so that a run begins earlier."""
+OURS = {"repl_diskless_sync_delay": 0, "config_file": "redis.conf"}
+"""What differs from redis.conf: the first full syncs do not wait 5 s for one another, so that a run begins earlier; and
+the servers have a file in which the sentinels let them remember their role."""
 
 
 def spread(prefix: str, count: int) -> dict[str, str]:
