@@ -43,6 +43,8 @@ _SPLIT = (
     "play(40000)",
 )
 _MINORITY = "ReplicatedRedis(replicas=4, sentinels=5, down_after_ms=1000, failover_timeout_ms=3000, clients=2"
+_CLUSTER = "RedisCluster(shards=3, replicas=1, node_timeout_ms=2000, save=())"
+"""The keys of these scenarios, {bar}..., are in slot 5061, which is n1's."""
 
 ALL = (
     Named(
@@ -207,6 +209,58 @@ ALL = (
         ),
         "The same with the default backlog of 1 MB: the replica goes on where it was.",
         "redis.io, Replication",
+    ),
+    Named(
+        "minority-primary",
+        _CLUSTER,
+        (
+            "write(1000, every_ms=10, key='{bar}w{n}')",
+            "partition(['n1', 'client'], ['n2', 'n3', 'n4', 'n5', 'n6'], at_ms=4000)",
+            "play(10000)",
+            "heal_network()",
+            "play(40000)",
+        ),
+        "A primary and its client are cut off for longer than the timeout: until the primary notices, it says OK in vain.",
+        "redis.io, Redis cluster specification, 'Write safety'",
+        remedy="minority-primary-for-a-moment",
+    ),
+    Named(
+        "minority-primary-for-a-moment",
+        _CLUSTER,
+        (
+            "write(1000, every_ms=10, key='{bar}w{n}')",
+            "partition(['n1', 'client'], ['n2', 'n3', 'n4', 'n5', 'n6'], at_ms=4000)",
+            "play(5500)",
+            "heal_network()",
+            "play(40000)",
+        ),
+        "The same for less than the timeout: nobody is elected, and nothing is lost.",
+        "redis.io, Redis cluster specification, 'Write safety'",
+    ),
+    Named(
+        "old-map-after-a-pause",
+        _CLUSTER,
+        (
+            "pause('n1', 12000, at_ms=3000)",
+            "play(14900)",
+            "write(5, every_ms=1, key='{bar}w{n}')",
+            "play(30000)",
+        ),
+        "A primary stands still and is replaced; a client with an old map writes to it as it wakes, before it knows.",
+        "redis.io, Redis cluster specification, 'Write safety'",
+        remedy="old-map-after-a-restart",
+    ),
+    Named(
+        "old-map-after-a-restart",
+        _CLUSTER,
+        (
+            "crash('n1', 'process kill', at_ms=3000)",
+            "restart('n1', at_ms=14900)",
+            "write(5, every_ms=1, key='{bar}w{n}')",
+            "play(30000)",
+        ),
+        "The same, but the primary was restarted: it takes no writes for its first two seconds, and hears the news.",
+        "redis.io, Redis cluster specification; cluster.c, CLUSTER_WRITABLE_DELAY",
     ),
     Named(
         "every-node-dies",

@@ -102,6 +102,25 @@ def test_the_blip_and_the_backlog() -> None:
     assert syncs_of("blip-within-the-backlog", "n2")[:2] == ["full", "partial"]
 
 
+def test_the_primary_in_the_minority() -> None:
+    run = played("minority-primary")
+    (why,) = {row.why for row in run.receipt().lost_rows}
+    last = max(row.answered_us or 0 for row in run.receipt().lost_rows)
+    assert 6_000_000 <= last <= 7_500_000, "cut off at 4 s; it needs NODE_TIMEOUT, and a little, to notice"
+    assert "n4, promoted by election at " in why
+    assert lost("minority-primary") > 150
+    assert lost("minority-primary-for-a-moment") == 0
+    assert played("minority-primary-for-a-moment").receipt().acknowledged == 1_000
+
+
+def test_the_old_map() -> None:
+    run = played("old-map-after-a-pause")
+    assert 1 <= lost("old-map-after-a-pause") <= 5
+    assert [operation.node for operation in run.history()] == ["n1", "n1", "n4", "n4", "n4"]
+    assert run.history()[2].redirections == 1
+    assert lost("old-map-after-a-restart") == 0
+
+
 def test_every_node_dies() -> None:
     assert played("every-node-dies").receipt().acknowledged == lost("every-node-dies") == 100
     assert lost("every-node-dies-with-logs") == 0
