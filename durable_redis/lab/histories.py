@@ -119,7 +119,9 @@ def common(left: Sequence[Write], right: Sequence[Write]) -> int:
     """How many writes two data sets share, from the first one on.  A write has one past, so where two data sets hold
     the same write at the same place, they are the same up to there."""
     low, high = 0, min(len(left), len(right))
-    if high and left[high - 1] is right[high - 1]:
+    if not high or left[0] is not right[0]:
+        return 0
+    if left[high - 1] is right[high - 1]:
         return high
     while low < high:
         middle = (low + high + 1) // 2

@@ -220,7 +220,7 @@ ALL = (
             "heal_network()",
             "play(40000)",
         ),
-        "A primary and its client are cut off for longer than the timeout: until the primary notices, it says OK in vain.",
+        "A primary and its client are cut off for longer than the timeout: until it notices, it says OK in vain.",
         "redis.io, Redis cluster specification, 'Write safety'",
         remedy="minority-primary-for-a-moment",
     ),
