@@ -10,7 +10,7 @@ from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.ledger import FAILOVER
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.receipt import judge
-from durable_redis.lab.sweep import sweep
+from durable_redis.lab.sweep import _play_scenario, sweep
 from durable_redis.redis.config import ConfigError
 
 QUICK = {"down_after_ms": 1_000, "failover_timeout_ms": 3_000}
@@ -227,9 +227,7 @@ def crashed_for_good(run: dr.Run, step: int) -> tuple[int, int, bool]:
     """(at risk, lost, whether a replica was at work on something): n1 dies after this step, and nothing that it has on
     the wires arrives any more."""
     playback = Playback(run.deployment, run.seed, record=False)
-    for done in run.playback.performed:
-        playback.perform(done.action)
-    playback.play_to_step(step)
+    _play_scenario(playback, run.scenario(), step)
     ledger = playback.ledger("n1")
     at_risk = ledger.at_risk(ledger.marks())[FAILOVER]
     replicas = [playback.world.machines[name].process for name in ("n2", "n3")]
@@ -274,3 +272,34 @@ def dr_run_without_sentinels() -> str:
     run = dr.ReplicatedRedis(replicas=1, sentinels=0).start()
     run.write(1)
     return run.replay_string()
+
+
+def replica_alone(run: dr.Run, step: int, crash: str) -> tuple[int, int]:
+    """(what the marks of n2 say that a restart will find, what it finds), where nobody can tell it anything new."""
+    playback = Playback(run.deployment, run.seed, record=False)
+    _play_scenario(playback, run.scenario(), step)
+    ledger = playback.ledger("n2")
+    expected = ledger.marks().surviving(crash, run.deployment.config.appendonly)
+    playback.deeds.partition(["n2"])
+    playback.deeds.crash("n2", crash, tail="lost")
+    playback.deeds.restart("n2")
+    playback.play_while(lambda: playback.starting("n2"), 10_000_000)
+    process = playback.world.machines["n2"].process
+    assert process is not None
+    return expected, len(process.node.engine.keyspace)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("crash", ["process kill", "power loss"])
+@pytest.mark.parametrize("options", [{"appendonly": True}, {"save": ((1, 5),)}])
+def test_the_marks_of_a_replica_are_what_its_disk_has(options: dict[str, object], crash: str) -> None:
+    """Before its first full sync, after it, and after a second one, behind which it had been cut off."""
+    run = dr.ReplicatedRedis(replicas=1, sentinels=0, repl_backlog_size=16_384, repl_timeout=2, **options).start(seed=2)
+    run.write(300, every_ms=10, value="v" * 60)
+    run.cut("n1", "n2", at_ms=600)
+    run.play(3_500)
+    run.heal_network()
+    run.play(6_500)
+    steps = [*range(130, 900, 29), *range(900, run.steps, 151)]
+    found = [replica_alone(run, step, crash) for step in steps]
+    assert [point for point in found if point[0] != point[1]] == []
+    assert len({expected for expected, _ in found}) >= 3
