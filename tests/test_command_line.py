@@ -76,6 +76,20 @@ def test_sweep_counts_the_losses_by_kind_of_crash(capsys):
     ]
 
 
+def test_replay_plays_a_named_scenario(capsys):
+    assert main(["replay", "empty-primary"]) == 0
+    assert "100 acknowledged writes are gone, of 100." in capsys.readouterr().out
+
+
+def test_sweep_over_failovers(capsys):
+    deployment = "ElastiCache(replicas=1, detection_ms=1000)"
+    arguments = ["--writes", "3", "--every", "40", "--crash", "power loss", "--then", "failover", "--jobs", "1"]
+    assert main(["sweep", deployment, *arguments]) == 0
+    assert "power loss" in capsys.readouterr().out
+    assert main(["sweep", "Redis()", *arguments]) == 2
+    assert "nobody would take over in Redis()" in capsys.readouterr().err
+
+
 def test_sweep_as_json_over_seeds(capsys):
     arguments = ["--writes", "3", "--every", "3", "--seeds", "2", "--crash", "disk loss", "--json"]
     assert main(["sweep", "Redis(appendonly=True, appendfsync='always')", *arguments]) == 0

@@ -83,6 +83,30 @@ def test_nodes_are_spread_over_the_zones() -> None:
         assert len(set(zones)) == 3
 
 
+def test_the_newest_configuration_of_the_sentinels_says_who_survives() -> None:
+    behind, ahead = {"config_epoch": 0, "primary": "n1"}, {"config_epoch": 1, "primary": "n2"}
+    views = {"n1": {"role": "primary"}, "n2": {"role": "primary"}, "s1": behind, "s2": ahead, "s3": ahead}
+    deployment = replicated()
+    assert deployment.survivor(views) == "n2", "s1 is behind, as in a partition"
+    assert deployment.survivor(views | {"s2": {}, "s3": {}}) == "n1", "it is the only one left to ask"
+    assert deployment.survivor(views | {"n1": {}, "s1": {}, "s2": {}, "s3": {}}) == "n2", "the first primary that is up"
+    assert not deployment.settled(views), "two primaries"
+
+
+def test_each_slot_of_a_cluster_has_its_own_survivor() -> None:
+    deployment = dr.RedisCluster(shards=2, replicas=1)
+    half, other = ((0, 8191),), ((8192, 16383),)
+    views = {
+        "n1": {"role": "primary", "epoch": 1, "slots": half, "state": "ok"},
+        "n2": {"role": "primary", "epoch": 2, "slots": other, "state": "ok"},
+        "n3": {"role": "primary", "epoch": 5, "slots": half, "state": "ok"},
+        "n4": {"role": "replica", "epoch": 2, "slots": (), "state": "ok", "link": "up"},
+    }
+    assert [deployment.survivor(views, key) for key in (b"{bar}1", b"foo")] == ["n3", "n2"], "the higher epoch"
+    assert deployment.survivor(views | {"n2": {}}, b"foo") == ""
+    assert not deployment.settled(views | {"n2": {}})
+
+
 # -- starting, and following a failover ------------------------------------------------------------------------------
 
 

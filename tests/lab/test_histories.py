@@ -148,6 +148,26 @@ def test_a_log_that_still_tells_the_old_story_is_found_by_a_restart() -> None:
     assert room.held("n2") == [3], "now the new log was there"
 
 
+def test_until_the_new_log_is_there_the_old_one_counts_as_far_as_both_agree() -> None:
+    room = Room(appendonly=True)
+    room.starts("n1", "A")
+    for offset in (10, 20, 30):
+        room.write("n1", "A", offset)
+    room.starts("n2", "x", incr=1)
+    room.note("n2", "synced", how="full", primary="n1", replid="A", offset=0, incr=1)
+    room.note("n2", "applied", replid="A", offset=20, incr=1, end=80)
+    disk = room["n2"].machine.disk
+    disk.write("appendonlydir/appendonly.aof.manifest", b"file a.1.incr.aof seq 1 type i\n")
+    disk.write("appendonlydir/a.1.incr.aof", b"x" * 80)
+    room.note("n2", "synced", how="full", primary="n1", replid="A", offset=30, incr=2)
+    assert room["n2"].marks() == Marks(executed=3, written=2)
+    disk.write_back()
+    assert room["n2"].marks() == Marks(executed=3, written=2, platter=2)
+    disk.write("appendonlydir/appendonly.aof.manifest", b"file a.2.incr.aof seq 2 type i\n")
+    disk.write("appendonlydir/a.2.incr.aof", b"")
+    assert room["n2"].marks() == Marks(executed=3, written=3, platter=2)
+
+
 def test_the_primarys_snapshot_is_the_replicas_own_from_then_on() -> None:
     room = primary_with_replicas()
     disk = room["n2"].machine.disk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -70,10 +71,16 @@ class RedisCluster(Deployment):
         return max(claims)[1] if claims else ""
 
     def settled(self, views: Views) -> bool:
-        """And every slot is served by a node that is up, and every such node finds the cluster well."""
+        """And every slot is served by one node that is up, and every node that is up finds the cluster well."""
         up = [view for name in self.nodes if (view := views[name])]
-        served = sum(high - low + 1 for view in up if view["role"] == "primary" for low, high in view["slots"])
-        return served >= SLOTS and all(view["state"] == "ok" for view in up) and super().settled(views)
+        served = sorted(slots for view in up if view["role"] == "primary" for slots in view["slots"])
+        return _are_all(served) and all(view["state"] == "ok" for view in up) and super().settled(views)
+
+
+def _are_all(ranges: Sequence[tuple[int, int]]) -> bool:
+    """Whether these ranges, in order, are all slots, each of them once."""
+    beginnings = [0, *[high + 1 for _, high in ranges]]
+    return [low for low, _ in ranges] + [SLOTS] == beginnings
 
 
 def _has(ranges: tuple[tuple[int, int], ...], slot: int) -> bool:
