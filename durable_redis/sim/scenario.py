@@ -76,15 +76,21 @@ class Scenario:
         """Read a replay string.  Raises ReplayError, naming the part that is wrong."""
         parts = _split(text.strip())
         if parts[0] != MODEL:
+            if parts[0].startswith("dr") and parts[0][2:].isdigit():
+                raise ReplayError(
+                    f"the replay string is of model {parts[0][:20]}, and this is {MODEL}: it cannot be replayed here"
+                )
             raise ReplayError(
-                f"this model is {MODEL}, and the replay string begins with {parts[0][:20]!r}: it is of another"
+                f"a replay string begins with {MODEL!r} and a semicolon, and this text with {parts[0][:20]!r}"
             )
         if len(parts) < 4:
             raise ReplayError(
                 f"a replay string has at least four parts ({MODEL};deployment;seed=...;end@...), not {len(parts)}"
             )
+        if not any(part.startswith("end@s") for part in parts[3:]):
+            raise ReplayError("the replay string has no end (end@s...): it was cut off")
         actions: list[Action] = []
-        end: int | None = None
+        end = 0
         check: tuple[str, ...] = ()
         for number, part in enumerate(parts[3:], start=4):
             if part.startswith("check="):
@@ -96,8 +102,6 @@ class Scenario:
         seed = parts[2].removeprefix("seed=")
         if not parts[2].startswith("seed=") or not seed.isdigit():
             raise ReplayError(f"part 3 should be the seed, such as seed=7, and is {parts[2][:40]!r}")
-        if end is None:
-            raise ReplayError("the replay string has no end (end@s...): it was cut off")
         return cls(parts[1], int(seed), tuple(actions), end, check)
 
 
@@ -115,8 +119,9 @@ def compare(journal: Journal, scenario: Scenario) -> None:
     """Raise ReplayError if the journal of a replay is not that of the original run."""
     if not scenario.check or scenario.check == (found := checks(journal)):
         return
-    if len(scenario.check) != PLACES:
-        raise ReplayError(f"a check has {PLACES} digests, and this one has {len(scenario.check)}: it was cut off")
+    whole = sum(len(digest) == DIGITS for digest in scenario.check)
+    if len(scenario.check) != PLACES or whole != PLACES:
+        raise ReplayError(f"a check has {PLACES} whole digests, and this one has {whole}: it was cut off")
     same = next(i for i, (ours, theirs) in enumerate(zip(found, scenario.check, strict=True)) if ours != theirs)
     marks = [0, *places(scenario.end_step)]
     raise ModelChanged(

@@ -70,12 +70,14 @@ def test_a_replayed_run_goes_on_like_the_original() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "this model is dr1, and the replay string begins with ''"),
+        ("", "a replay string begins with 'dr1' and a semicolon, and this text with ''"),
+        ("hello; world", "a replay string begins with 'dr1' and a semicolon, and this text with 'hello'"),
         ("dr1", "at least four parts"),
-        ("dr0" + GOOD[3:], "this model is dr1, and the replay string begins with 'dr0': it is of another"),
+        ("dr0" + GOOD[3:], "the replay string is of model dr0, and this is dr1: it cannot be replayed here"),
         (GOOD[: GOOD.index(";end")], "the replay string has no end"),
         (GOOD[: len(GOOD) // 2], "the replay string has no end|part . of the replay string"),
-        (GOOD[:-40], "a check has 16 digests, and this one has 8: it was cut off"),
+        (GOOD[:-40], "a check has 16 whole digests, and this one has 8: it was cut off"),
+        (GOOD[:-1], "a check has 16 whole digests, and this one has 15: it was cut off"),
         (GOOD.replace("seed=7", "seed=seven"), "part 3 should be the seed, such as seed=7"),
         (GOOD.replace("seed=7", "seed=8"), "the model has changed since .* the same up to step 0, and differs by step"),
         (GOOD.replace("write(30", "write(31"), "the model has changed since"),
