@@ -14,7 +14,7 @@ from durable_redis.lab.client import Operation
 from durable_redis.lab.errors import LabError
 
 if TYPE_CHECKING:
-    from durable_redis.lab.run import Run
+    from durable_redis.lab.playback import Playback
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Latency:
     __repr__ = __str__
 
 
-def latency(run: Run) -> Latency:
-    """Measure the writes of a run so far.  Raises LabError if none was answered."""
-    answered = [operation for operation in run.playback.operations() if operation.answered_us and operation.sent_us]
+def latency(playback: Playback) -> Latency:
+    """Measure the writes of a branch so far.  Raises LabError if none was answered."""
+    answered = [operation for operation in playback.operations() if operation.answered_us and operation.sent_us]
     if not answered:
         raise LabError("no write was answered yet: let a client write something, and play")
     waits = sorted((operation.answered_us or 0) - _wanted_us(operation) for operation in answered)

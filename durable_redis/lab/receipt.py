@@ -159,6 +159,11 @@ def judge(playback: Playback) -> list[tuple[Operation, bool]]:
     return _judged(playback.operations(), found.values, found.clock_us)
 
 
+def writes(playback: Playback) -> list[Operation]:
+    """Every write that was sent, in the order of sending."""
+    return [operation for operation in playback.operations() if _is_write(operation)]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the survivors hold: for each key of the clients, the server that is asked for it, and the string there."""
@@ -215,7 +220,7 @@ def _judged(operations: list[Operation], found: Mapping[bytes, bytes], now_us: i
     flushed = False
     for operation in reversed(operations):
         name = operation.argv[0].upper()
-        if name == b"SET" and _is_write(operation):
+        if _is_write(operation):
             key = operation.argv[1]
             if found.get(key) == operation.argv[2] or (key not in found and (flushed or _expired(operation, now_us))):
                 accounted[key] = True
@@ -228,7 +233,7 @@ def _judged(operations: list[Operation], found: Mapping[bytes, bytes], now_us: i
 
 
 def _is_write(operation: Operation) -> bool:
-    if len(operation.argv) < 3 or operation.reply == QUEUED:
+    if operation.argv[0].upper() != b"SET" or len(operation.argv) < 3 or operation.reply == QUEUED:
         return False
     conditional = any(word.upper() in (b"NX", b"XX") for word in operation.argv[3:])
     return not (conditional and operation.outcome == "ok" and operation.reply is None)

@@ -50,6 +50,7 @@ class Run(Verbs):
         self.branch = "main"
         self.playbacks: dict[str, Playback] = {"main": Playback(deployment, seed)}
         self.parents: dict[str, tuple[str, int]] = {}  # branch -> the branch and step it left from
+        self._receipts: dict[tuple[str, int, int], Receipt] = {}
         self.listeners: list[Callable[[], None]] = []  # called after every change: the console
         self.step = 0
         self.playback.play_while(lambda: not deployment.settled(self.playback.views()), SETTLING_US)
@@ -111,12 +112,14 @@ class Run(Verbs):
         if step > self.steps:
             raise LabError(f"there is no step {step}: with step {self.steps} everything is at rest")
 
-    def checkout(self, branch: str) -> None:
-        """Stand at the end of another branch."""
+    def checkout(self, branch: str, step: int | None = None) -> None:
+        """Stand at the end of another branch, or after a step of it."""
         if branch not in self.playbacks:
             raise LabError(f"there is no branch {branch!r}: there is {', '.join(self.playbacks)}")
+        if step is not None and not 0 <= step <= self.playbacks[branch].steps:
+            raise LabError(f"there is no step {step} on {branch!r}: it has {self.playbacks[branch].steps:,}")
         self.branch = branch
-        self._moved()
+        self._moved(step)
 
     # -- acting ------------------------------------------------------------------------------------------------------
 
@@ -203,7 +206,11 @@ class Run(Verbs):
     def receipt(self) -> Receipt:
         """What became of every write, at the end of this branch."""
         self._need_the_end("a receipt")
-        return receipts.take(self.playback)
+        playback = self.playback
+        state = self.branch, playback.steps, playback.world.now_us
+        if state not in self._receipts:
+            self._receipts = {state: receipts.take(playback)}  # it is asked for again and again where one stands
+        return self._receipts[state]
 
     def history(self) -> tuple[Operation, ...]:
         """What every client asked for so far, in the order of sending: when, of whom, when it was answered, and how."""
@@ -215,7 +222,7 @@ class Run(Verbs):
 
     def latency(self) -> Latency:
         """How long the clients waited for their answers."""
-        return latencies.latency(self)
+        return latencies.latency(self.playback)
 
     def availability(self) -> Availability:
         """For how long no write of any client got an OK."""

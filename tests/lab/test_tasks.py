@@ -37,6 +37,8 @@ def test_where_the_run_cannot_tell_the_answer_is_not_yet_and_a_tick_stays():
     run.go(end)
     assert checklist.look(run) == [LOSE_ONE]
     run.go(500)
+    assert checklist.look(run) == []
+    run.go(end)
     assert checklist.look(run) == []  # it is no news any more
     assert checklist.ticked == [True]
 
