@@ -2,7 +2,8 @@
 
 Reading order: `story` (journal steps as sentences), `film` (everything that a branch has to show), `model` (a still of
 it), `layout`, `twin` (the still as a picture and a text), `shipment` (the film for the browser), `acts` (what can be
-done), `panels` (what is behind the tabs), `scene` and `browser/` (the live picture), `controls`, `console`.
+done), `shelf` (branches and loaded runs), `panels` and `comparing` (what is behind the tabs), `scene` and `browser/`
+(the live picture), `console`.
 """
 
 from collections.abc import Iterable

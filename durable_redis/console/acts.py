@@ -1,13 +1,13 @@
 """What can be done to a thing in the picture: which words the menu has, and which verb of the run each calls.
 
-The law of this file: one entry, one call of one verb of `Run`, written as the line of Python that it is.  The menu of
-a node in the scene, and the two dropdowns beside it, are made of the same table.
+The law of this file: one entry, one call of one verb of `Run`, written as the line of Python that it is.  The menus of
+the scene, and the dropdowns beside it, are made of the same table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from durable_redis.console.film import KILLED, OFF, STARTING, UP
@@ -26,10 +26,6 @@ class Act:
     button: str
     harm: bool = False
     timed: bool = True  # the verb takes `at_ms`
-
-    def bound(self, target: str) -> tuple[Any, ...]:
-        """The arguments, for this target."""
-        return tuple(target if argument == NODE else argument for argument in self.arguments)
 
 
 _CRASHES = (
@@ -63,13 +59,10 @@ def call(verb: str, arguments: Sequence[Any], at_ms: float | None = None) -> str
     """The line of Python: `run.crash('n1', 'power loss')`."""
     words = [repr(argument) for argument in arguments]
     if at_ms is not None:
-        words.append(f"at_ms={at_ms:g}")
+        words.append(f"at_ms={int(at_ms) if at_ms == int(at_ms) else at_ms}")
     return f"run.{verb}({', '.join(words)})"
 
 
-def menus() -> dict[str, list[list[Any]]]:
-    """The table as plain data: state -> [words, verb, arguments, harm]."""
-    return {
-        str(state): [[act.words, act.verb, list(act.arguments), act.harm] for act in acts]
-        for state, acts in MENUS.items()
-    }
+def menus() -> dict[str, list[dict[str, Any]]]:
+    """The table as plain data."""
+    return {str(state): [asdict(act) for act in acts] for state, acts in MENUS.items()}

@@ -1,9 +1,14 @@
 """The panels behind the tabs: plain data, from a run, for whoever draws it.
 
-The law of this file: a panel is {"name", "blocks"}, a block is a list whose first item says its kind: ["text", words],
-["heading", words], ["code", lines], ["rows", [[cell, ...], ...]], ["big", number, words, tone] or ["task", words, done,
-hint, remark].  A panel with a "mark" shows it behind its name.  Looking changes nothing: no step is played, nobody is
-asked a command.  To add a tab, add a function to `OF_STEP` or `OF_BRANCH`.
+The law of this file: a panel is {"name", "blocks"} (and a "mark", shown behind its name), a block is a list whose first
+item says its kind.  Looking changes nothing: no step is played, nobody is asked a command.  The kinds:
+
+* to read: ["text", words], ["heading", words], ["code", lines], ["rows", [[cell, ...], ...]], ["table", head, rows],
+  ["big", number, words, tone], ["task", words, done, hint, remark];
+* to use: ["choose", words, verb, options, chosen], ["goto", [[branch, step, words], ...]] (a click goes there),
+  ["share", replay string, or nothing if it is made on request], ["load"].
+
+To add a tab, add a function to `OF_STEP` or `OF_BRANCH`, or a line to `Console._panels` if it needs more than the run.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from durable_redis.console.shelf import Shelf
 from durable_redis.lab.receipt import Receipt, take
 from durable_redis.lab.recording import MachineFrame
 from durable_redis.lab.run import Run
@@ -22,8 +28,6 @@ from durable_redis.redis.server import RedisServer
 Block = list[Any]
 EXPLAINED_WRITES = 500
 """With more writes than that the receipt is taken without its sentences: a click must not wait for them."""
-LONG_RUN_STEPS = 10_000
-"""A longer run has its replay string made on request: it is a digest of every step."""
 
 
 def inspect(run: Run) -> list[Block]:
@@ -62,14 +66,17 @@ def receipt(run: Run) -> list[Block]:
     return blocks
 
 
-def code(run: Run) -> list[Block]:
-    """The session as Python, and as one line that replays it."""
-    return [
-        ["heading", "this run, as Python"],
+def sharing(run: Run, shelf: Shelf) -> dict[str, Any]:
+    """The session as Python, and as one line that replays it, here or elsewhere."""
+    blocks: list[Block] = [
+        ["heading", "this branch, as Python"],
         ["code", run.script()],
-        ["heading", "and as one line, for dr.replay(...)"],
-        ["code", run.replay_string() if run.steps <= LONG_RUN_STEPS else "run.replay_string()"],
+        ["heading", "and as one line, to share: dr.replay(…) plays it"],
+        ["share", shelf.string(run)],
+        ["heading", "load such a line"],
+        ["load"],
     ]
+    return {"name": "Code", "blocks": blocks}
 
 
 def tasks(checklist: Checklist) -> dict[str, Any]:
@@ -86,7 +93,7 @@ def tasks(checklist: Checklist) -> dict[str, Any]:
 Maker = Callable[[Run], list[Block]]
 OF_STEP: dict[str, Maker] = {"Inspect": inspect}
 """Panels that follow from where one stands."""
-OF_BRANCH: dict[str, Maker] = {"Receipt": receipt, "Code": code}
+OF_BRANCH: dict[str, Maker] = {"Receipt": receipt}
 """Panels that follow from what was done and played, and from whether one stands at the end of it."""
 
 
@@ -108,7 +115,8 @@ def verdict(run: Run) -> dict[str, Any]:
 
 
 def _taken(run: Run) -> Receipt:
-    return take(run.playback, explain=len(run.playback.operations()) <= EXPLAINED_WRITES)
+    short = len(run.playback.operations()) <= EXPLAINED_WRITES
+    return run.receipt() if short else take(run.playback, explain=False)
 
 
 def _big(taken: Receipt) -> Block:

@@ -14,7 +14,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-PARTS = ("draw", "film", "stage", "board", "timeline", "console")
+PARTS = ("draw", "film", "stage", "board", "timeline", "tabs", "doing", "console")
 """The files of the browser's side, in the order in which they build on one another."""
 
 
@@ -25,20 +25,23 @@ def browser_file(name: str) -> str:
 
 
 class Scene(anywidget.AnyWidget):
-    """What the browser shows: the film, where one stands, and the panels behind the tabs.
+    """What the browser shows: the film, where one stands, the panels behind the tabs, and what was said last.
 
+    `film` is one text of JSON: large data crosses faster so than as an object, which is searched for buffers.
     `stand` is {"step", "heard"}: where Python stands, and the number of the reader's last move that it had heard of
     then.  The browser goes there unless its reader has moved since: an answer that is late must not pull him back."""
 
     _esm = "\n".join(browser_file(f"{part}.js") for part in PARTS)
     _css = browser_file("console.css")
-    film = traitlets.Dict().tag(sync=True)
+    film = traitlets.Unicode().tag(sync=True)
     stand = traitlets.Dict({"step": 0, "heard": 0}).tag(sync=True)
     panels: traitlets.List[Any] = traitlets.List().tag(sync=True)
     tab = traitlets.Unicode("Story").tag(sync=True)
     menus = traitlets.Dict().tag(sync=True)
     branches = traitlets.Dict({"names": ["main"], "current": "main"}).tag(sync=True)
     verdict = traitlets.Dict().tag(sync=True)
+    said = traitlets.Dict({"text": "", "tone": "told"}).tag(sync=True)
+    news: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __repr__(self) -> str:
         return "Scene()"

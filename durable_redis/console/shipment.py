@@ -6,6 +6,7 @@ so that a click stays quick, and is whole around the step that is looked at.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left, bisect_right
 from typing import Any
 
@@ -25,6 +26,11 @@ def shown_steps(film: Film, around: int) -> list[int] | None:
     every = max(1, 2 * len(film.beats) // MOST_STEPS)
     near = range(max(0, around - AROUND), min(film.steps, around + AROUND) + 1)
     return sorted(dict.fromkeys([0, film.steps, *film.beats[::every], *near]))
+
+
+def as_text(film: Film, around: int) -> str:
+    """The film in one piece, as JSON."""
+    return json.dumps(shipped(film, around), separators=(",", ":"))
 
 
 def shipped(film: Film, around: int) -> dict[str, Any]:

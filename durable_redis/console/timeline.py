@@ -7,6 +7,7 @@ draw the same marks, bars and strips from it.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any
 
 from durable_redis.console import layout
@@ -40,6 +41,7 @@ def timeline(film: Film) -> dict[str, Any]:
     """The whole branch: `end_us`, `horizon_us`, `ticks` (at_us of OKs), `marks` (kind and pixel on the track), `risk`
     (crash -> values by bucket); as pairs of pixels, `fsyncs` and `down` (crash -> when it could not happen)."""
     horizon, end = horizon_us(film), film.time_us(film.steps)
+    rows = [dict(zip(NODE_ROW, row, strict=True)) for row in film.nodes[next(iter(film.nodes))].rows]
     ticks = {at_us * layout.TRACK // horizon // 2: at_us for kind, at_us, _ in film.marks if kind == "ok"}
     return {
         "end_us": end,
@@ -47,8 +49,8 @@ def timeline(film: Film) -> dict[str, Any]:
         "ticks": list(ticks.values()),
         "marks": _placed(film, horizon),
         "fsyncs": _bars(film, horizon),
-        "risk": _risk(film, end),
-        "down": {crash: _impossible(film, crash, horizon) for crash in CRASHES},
+        "risk": _risk(film, rows, end),
+        "down": {crash: _impossible(film, rows, crash, horizon) for crash in CRASHES},
     }
 
 
@@ -61,12 +63,12 @@ def _bars(film: Film, horizon: int) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in bars if end >= begin + SHORTEST_BAR]
 
 
-def _impossible(film: Film, crash: str, horizon: int) -> list[tuple[int, int]]:
+def _impossible(film: Film, rows: Sequence[Row], crash: str, horizon: int) -> list[tuple[int, int]]:
     """When a crash could not happen."""
     column = film.nodes[next(iter(film.nodes))]
     spans: list[tuple[int, int]] = []
-    for place, row in enumerate(column.rows):
-        if at_risk(dict(zip(NODE_ROW, row, strict=True)), crash) is not None:
+    for place, row in enumerate(rows):
+        if at_risk(row, crash) is not None:
             continue
         last = place + 1 == len(column.rows)
         ends = film.time_us(film.steps) if last else film.at_us[column.steps[place + 1]]
@@ -95,7 +97,7 @@ def _placed(film: Film, horizon: int) -> list[tuple[str, int]]:
     return placed
 
 
-def _risk(film: Film, end: int) -> dict[str, list[int]]:
+def _risk(film: Film, rows: Sequence[Row], end: int) -> dict[str, list[int]]:
     """For each kind of crash, the most acknowledged writes that it would have erased in each bucket of time."""
     column = film.nodes[next(iter(film.nodes))]
     times = [film.at_us[step] for step in column.steps]
@@ -103,6 +105,6 @@ def _risk(film: Film, end: int) -> dict[str, list[int]]:
     begins = [max(0, stop - 1) for stop in (1, *ends[:-1])]
     risk = {}
     for crash in CRASHES:
-        values = [at_risk(dict(zip(NODE_ROW, row, strict=True)), crash) or 0 for row in column.rows]
+        values = [at_risk(row, crash) or 0 for row in rows]
         risk[crash] = [max(values[begin : max(stop, begin + 1)]) for begin, stop in zip(begins, ends, strict=True)]
     return risk

@@ -118,6 +118,41 @@ def test_by_keyboard_alone(page):
     expect(page.locator(".dr-verdict b")).to_have_text(str(lost_in_python()))
 
 
+def test_share_load_compare_and_tick_a_task(notebook_page):
+    """By keyboard where there is something to type: the notebook around must not take the keys for itself."""
+    from playwright.sync_api import expect
+
+    task = "run.console(tasks=[dr.Task('Load a run.', lambda run: run.seed == 8, praise='Well done.')])"
+    cell = nbformat.v4.new_code_cell(START.replace("run.console()", task))
+    page = notebook_page(nbformat.v4.new_notebook(cells=[cell]))
+    page.locator(".dr-sentence").click()
+    expect(page.get_by_role("tab", name="Tasks, 0 of 1 done")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Code").click()
+    line = page.get_by_label("replay string", exact=True)
+    assert dr.replay(line.input_value()).seed == 7
+    page.get_by_role("button", name="copy", exact=True).press("Enter")
+    expect(page.get_by_role("button", name="copied")).to_be_visible()
+    # A bad line is one sentence; a good one stands beside the reader's own run.
+    field = page.get_by_label("replay string to load")
+    field.press_sequentially("dd;xab")
+    field.press("Enter")
+    expect(page.locator(".dr-say")).to_contain_text("Nothing was loaded: a replay string begins with 'dr1'")
+    assert page.locator(".jp-Notebook .jp-Cell").count() == 1
+    other = dr.Redis(appendonly=True, appendfsync="always").start(seed=8)
+    other.write(20)
+    other.play()
+    field.fill(other.replay_string())
+    field.press("Enter")
+    expect(page.locator(".dr-branch")).to_have_value("loaded 1")
+    expect(page.locator(".dr-news")).to_have_text("✓ Task done: Load a run. Well done.")
+    page.get_by_role("tab", name="Code").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Compare")).to_be_focused()
+    expect(page.locator(".dr-table th")).to_have_text(["", "loaded 1", "main"])
+    page.locator(".dr-goto").last.press("Enter")
+    expect(page.locator(".dr-branch")).to_have_value("main")
+
+
 CLICK_AND_PAINT = """async (selector) => {
     const begin = performance.now(), scene = document.querySelector('.dr-scene');
     const changed = new Promise((done) => {

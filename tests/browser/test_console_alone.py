@@ -10,6 +10,8 @@ import json
 import pytest
 
 import durable_redis as dr
+from durable_redis.console import model
+from durable_redis.console.film import Film
 from durable_redis.console.scene import Scene
 
 STAND_IN = """async ([source, css, traits]) => {
@@ -24,23 +26,22 @@ STAND_IN = """async ([source, css, traits]) => {
     };
     const style = document.createElement('style'), el = document.createElement('div');
     style.textContent = css;
-    el.className = 'dr-console';
     document.body.append(style, el);
     const module = await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
     module.default.render({ model, el });
     window.sent = sent;
     window.say = async (changes) => {
         Object.entries(changes).forEach(([name, value]) => model.set(name, value));
-        await new Promise((done) => setTimeout(done));
+        await Promise.resolve(); // the console paints in a microtask
+        await Promise.resolve();
     };
 }"""
-SHIPPED = ("film", "stand", "panels", "tab", "menus", "branches", "verdict")
+SHIPPED = ("film", "stand", "panels", "tab", "menus", "branches", "verdict", "said", "news")
 
 
-def shipped(run):
-    """The traits of a run's console, as JSON brings them to a page."""
-    scene = run.console().scene
-    return json.loads(json.dumps({name: getattr(scene, name) for name in SHIPPED}))
+def shipped(console):
+    """The traits of a console, as JSON brings them to a page."""
+    return json.loads(json.dumps({name: getattr(console.scene, name) for name in SHIPPED}))
 
 
 def written(played_ms):
@@ -50,58 +51,216 @@ def written(played_ms):
     return run
 
 
+def branched():
+    """A run with two branches, and a task."""
+    run = written(1250)
+    run.crash("n1", "power loss")
+    run.restart("n1")
+    run.go(700)
+    run.crash("n1", "process kill")
+    run.restart("n1")
+    task = dr.Task("Lose nothing.", lambda run: len(run.playbacks) > 2, hint="Kill the process.")
+    return run, run.console(tasks=[task])
+
+
 @pytest.fixture
 def alone(browser):
-    """A function that shows a run on a page without a kernel."""
-    context = browser.new_context(viewport={"width": 1000, "height": 1100}, reduced_motion="reduce")
+    """A function that shows a console on a page without a kernel, whose clock stands still unless it is told to run."""
+    contexts = []
 
-    def show(run):
-        page = context.new_page()
-        page.evaluate(STAND_IN, [Scene._esm, Scene._css, shipped(run)])
+    def show(console, motion="reduce"):
+        contexts.append(browser.new_context(viewport={"width": 1000, "height": 1100}, reduced_motion=motion))
+        page = contexts[-1].new_page()
+        page.clock.install(time=0)
+        page.clock.pause_at(1000)
+        page.evaluate(STAND_IN, [Scene._esm, Scene._css, shipped(console)])
         return page
 
     yield show
-    context.close()
+    for context in contexts:
+        context.close()
 
 
 def step_of(page):
     return int(page.locator(".dr-scene").get_attribute("data-step"))
 
 
+def told(page):
+    return page.locator(".dr-say").text_content()
+
+
+def say(page, console, **stand):
+    """What the kernel says at last."""
+    page.evaluate("(traits) => say(traits)", {**shipped(console), "stand": stand})
+
+
+# -- the reader's last move counts ------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("leave", ["play", "event-back", "start"])
 def test_a_late_answer_never_moves_the_reader(alone, leave):
     """Play asks for a beat beyond the record; the reader pauses, or steps back; only then comes the answer."""
     run = written(1250)
-    end, page = run.steps, alone(run)
-    page.locator(".dr-slider").press("End")
+    console, end = run.console(), run.steps
+    page = alone(console)
     page.locator("[data-step=play]").click()
     asked = page.evaluate("sent.at(-1)")
     assert (asked["verb"], asked["step"]) == ("beat", end)
     page.locator(f"[data-step={leave}]").click()
     stays = step_of(page)
     run.play(1270)
-    page.evaluate("(traits) => say(traits)", {**shipped(run), "stand": {"step": run.steps, "heard": asked["moves"]}})
+    say(page, console, step=run.steps, heard=asked["moves"])
     assert step_of(page) == stays < run.steps
     assert page.locator("[data-step=play]").text_content() == "▶ play"
-    page.wait_for_function("() => sent.at(-1).verb === 'stand'")
-    assert page.evaluate("sent.at(-1)")["step"] == stays
+    page.clock.run_for(100)
+    last = page.evaluate("sent.at(-1)")
+    assert (last["verb"], last["step"]) == ("stand", stays)
+    assert last["moves"] > asked["moves"]
 
 
 def test_an_answer_in_time_moves_the_reader_on(alone):
     run = written(1250)
-    page = alone(run)
-    page.locator(".dr-slider").press("End")
+    console = run.console()
+    page = alone(console)
     page.locator("[data-step=beat]").click()
-    asked = page.evaluate("sent.at(-1)")
     run.play(1270)
-    page.evaluate("(traits) => say(traits)", {**shipped(run), "stand": {"step": run.steps, "heard": asked["moves"]}})
+    say(page, console, step=run.steps, heard=page.evaluate("sent.at(-1).moves"))
     assert step_of(page) == run.steps
 
 
 def test_play_asks_for_one_beat_at_a_time(alone):
-    page = alone(written(1250))
+    page = alone(written(1250).console())
     page.get_by_label("speed of play").select_option("fast")
-    page.clock.install()
     page.locator("[data-step=play]").click()
-    page.clock.run_for(2000)
+    page.clock.run_for(1500)
     assert page.evaluate("sent.filter((message) => message.verb === 'beat').length") == 1
+
+
+# -- a page without a kernel ------------------------------------------------------------------------------------------
+
+
+def test_without_a_kernel_what_is_recorded_can_be_looked_at(alone):
+    run, console = branched()
+    film = Film(run.playback)
+    page = alone(console)
+    page.clock.run_for(5000)
+    slider, sentence = page.locator(".dr-slider"), page.locator(".dr-sentence")
+    slider.press("Home")
+    for beat in film.beats[:3]:  # by beat, on and back
+        slider.press("PageUp")
+        assert (step_of(page), sentence.text_content()) == (beat, model.status(film, beat))
+    slider.press("PageDown")
+    assert step_of(page) == film.beats[1]
+    slider.press("ArrowRight")
+    assert step_of(page) == film.beats[1] + 1
+    box = page.locator(".dr-track-picture").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 150 / 912, box["y"] + 40)  # scrub: to one of the first writes
+    assert 0 < film.at_us[step_of(page)] < 200_000
+    page.locator("[data-step=play]").click()
+    page.clock.run_for(60_000)  # it plays to the end, asks for more, and pauses
+    assert step_of(page) == run.steps
+    assert page.locator("[data-step=play]").text_content() == "▶ play"
+    for tab, words in {
+        "Inspect": "what an operator of n1 sees",
+        "Receipt": "acknowledged writes are gone",
+        "Code": "run.crash('n1', 'process kill')",
+        "Compare": "One and the same up to step 700",
+        "Tasks": "Lose nothing.",
+        "Story": "n1 is up",
+    }.items():
+        page.locator(f".dr-tabs [data-tab={tab}]").click()
+        assert words in page.locator(".dr-panel").inner_text()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda page: page.locator(".dr-go").click(),
+        lambda page: page.locator(".dr-undo").click(),
+        lambda page: page.locator("[data-step=end]").click(),
+        lambda page: page.locator("[data-step=play]").click(),
+        lambda page: page.locator("[data-step=beat]").click(),
+        lambda page: (page.locator("[data-node=n1]").click(), page.locator("[data-act='power loss']").click()),
+        lambda page: page.locator(".dr-branch").select_option("main"),
+        lambda page: (page.locator(".dr-tabs [data-tab=Compare]").click(), page.locator(".dr-goto").first.click()),
+        lambda page: (
+            page.locator(".dr-tabs [data-tab=Code]").click(),
+            page.get_by_role("button", name="load").click(),
+        ),
+    ],
+    ids=["do", "undo", "to the end", "play", "beat", "menu", "branch", "compare", "load"],
+)
+def test_without_a_kernel_what_needs_one_says_so(alone, use):
+    _, console = branched()
+    page = alone(console)
+    page.clock.run_for(500)
+    use(page)
+    assert told(page) == ""  # a kernel may still answer the greeting
+    page.clock.run_for(2000)
+    assert told(page).startswith("No answer: this page has no kernel, or the kernel is busy.")
+    assert page.locator(".dr-say").get_attribute("data-tone") == "error"
+    assert page.locator("[data-step=play]").text_content() == "▶ play"
+
+
+def test_a_kernel_that_answers_is_not_called_silent(alone):
+    run, console = branched()
+    page = alone(console)
+    say(page, console, step=run.step, heard=page.evaluate("sent[0].moves"))  # the greeting is answered
+    page.clock.run_for(5000)
+    page.locator(".dr-go").click()
+    page.clock.run_for(5000)
+    assert told(page) == ""  # busy, it seems
+    page.clock.run_for(6000)
+    assert told(page).startswith("No answer")
+    console.act("crash", "n1", "power loss")
+    say(page, console, step=run.step, heard=page.evaluate("sent.at(-1).moves"))
+    assert told(page) == "did run.crash('n1', 'power loss')"
+
+
+# -- for everybody ----------------------------------------------------------------------------------------------------
+
+CONTROLS = """() => [...document.querySelectorAll('.dr-console :is(button, select, input, summary, [tabindex])')]
+    .filter((element) => !element.disabled && element.tabIndex >= 0 && element.checkVisibility())
+    .map((element) => { element.dataset.control = element.getAttribute('aria-label') || element.textContent;
+                        return element.dataset.control; })"""
+FOCUSED = """() => {
+    const focused = document.activeElement, mark = focused.querySelector('.dr-card, .dr-pill, .dr-dot, .dr-knob');
+    const style = getComputedStyle(mark ?? focused);
+    const seen = mark ? parseFloat(style.strokeWidth) >= 3 : style.outlineStyle !== 'none';
+    return [focused.dataset.control ?? focused.tagName, seen];
+}"""
+
+
+@pytest.mark.parametrize("tab", ["Story", "Code", "Compare", "Tasks"])
+def test_every_control_has_a_name_and_can_be_reached_and_seen_by_keyboard(alone, tab):
+    _, console = branched()
+    page = alone(console)
+    page.locator(f".dr-tabs [data-tab={tab}]").click()
+    page.locator(".dr-slider").press("Home")
+    while not page.locator(".dr-message").count():
+        page.locator(".dr-slider").press("ArrowRight")
+    names = page.evaluate(CONTROLS)
+    assert all(name.strip() for name in names)
+    page.evaluate("document.activeElement.blur()")
+    reached = {}
+    for _ in range(len(names) + 3):
+        page.keyboard.press("Tab")
+        name, seen = page.evaluate(FOCUSED)
+        reached[name] = seen
+    assert set(names) <= set(reached)
+    assert [name for name in names if not reached[name]] == []
+
+
+def test_who_wants_no_motion_sees_none(alone):
+    for motion, moves in (("reduce", False), ("no-preference", True)):
+        page = alone(written(1250).console(), motion)
+        page.locator(".dr-slider").press("Home")
+        while not page.locator(".dr-message").count():
+            page.locator(".dr-slider").press("ArrowRight")
+        duration = page.locator(".dr-message").first.evaluate(
+            "(message) => getComputedStyle(message).transitionDuration"
+        )
+        assert (duration.split(",")[0] != "0s") == moves
+        while page.locator(".dr-message:not(.leaving)").count():
+            page.locator(".dr-slider").press("ArrowRight")
+        assert bool(page.locator(".dr-message.leaving").count()) == moves

@@ -2,7 +2,8 @@
  *
  * The law of this file: what is shown follows from the film (shipped once a change) and the step one stands on.
  * Scrubbing, stepping and playing what is recorded need no kernel, so they work on a static page too.  An act is one
- * message {verb, arguments, step, moves}; the kernel answers with a new film, and with the step where one stands then.
+ * message {verb, arguments, at_ms, step, moves}; the kernel answers with a new film, and with the step where one stands then.
+ * A page greets its kernel when it opens: if nobody answers, a control that needs the kernel says so.
  *
  * The reader's last move counts.  Moves are numbered, every message says the number of the last one, and every answer says
  * which the kernel had heard of: an answer that is older than the reader's last move changes the film, and not the step.
@@ -12,41 +13,46 @@
  */
 
 const TELL_MS = 60; // how often the kernel is told where one stands, while one moves
+const GREETING_MS = 2000; // a page whose greeting is not answered by then has no kernel
+const PATIENCE_MS = 10000; // how long a kernel may be silent before that is said
+const NO_ANSWER = "No answer: this page has no kernel, or the kernel is busy. What is recorded can be stepped through and played " +
+  "all the same; to act on the run, open the notebook in JupyterLab and run its cells.";
 const SPEEDS = { slow: 900, normal: 300, fast: 60 }; // milliseconds a beat
+const TRAITS = ["film", "stand", "panels", "tab", "verdict", "branches", "said", "news"];
 
 class LiveConsole {
   constructor(model, el) {
     this.model = model;
-    this.moves = this.asked = 0;
+    this.step = model.get("stand").step;
     this.time = make("b", { class: "dr-time" });
     this.sentence = make("span", { class: "dr-sentence" });
-    this.branch = make("select", { class: "dr-branch", "aria-label": "branch" });
-    this.branch.addEventListener("change", () => this.act("checkout", [this.branch.value]));
+    this.branch = choice("branch", () => this.act("visit", [this.branch.value]));
+    this.branch.className = "dr-branch";
     this.verdict = make("div", { class: "dr-verdict", role: "status" });
     this.stage = new Stage(this);
     this.boardBox = make("div");
-    this.tabs = new Tabs(model);
+    this.tabs = new Tabs(this);
     this.timeline = new Timeline((where) => this.go(where), (ms) => this.act("play", [ms]));
-    this.root = make("div", { class: "dr-scene" },
+    this.doing = new Doing(this);
+    this.scene = make("div", { class: "dr-scene" },
       make("header", { class: "dr-status" }, this.time, this.sentence, this.branch), this.verdict, this.stage.root,
-      make("div", { class: "dr-middle" }, this.boardBox, this.tabs.root), this.timeline.root, this.buttons());
-    el.append(this.root);
+      make("div", { class: "dr-middle" }, this.boardBox, this.tabs.root), this.timeline.root, this.buttons(),
+      this.doing.row, this.doing.said, this.doing.news);
+    el.append(make("div", { class: "dr-console" }, this.scene));
     this.keepKeys = (event) => {
-      if (!event.target.closest?.(".dr-console")) return;
-      event.target.setAttribute("data-lm-suppress-shortcuts", "true");
-      this.tell(); // whatever is pressed now must find the kernel where we stand
+      if (event.target.closest?.(".dr-console")) event.target.setAttribute("data-lm-suppress-shortcuts", "true");
     };
     document.addEventListener("focusin", this.keepKeys);
-    this.listeners = { film: () => this.soon(), stand: () => this.soon(), panels: () => this.soon(), tab: () => this.soon(),
-      verdict: () => this.soon(), branches: () => this.soon() };
-    for (const [name, listener] of Object.entries(this.listeners)) model.on(`change:${name}`, listener);
+    this.changed = () => this.soon();
+    for (const name of TRAITS) model.on(`change:${name}`, this.changed);
+    this.greet();
     this.refresh();
   }
   remove() {
     this.pause();
-    clearTimeout(this.telling);
+    for (const timer of [this.telling, this.patience, this.greeting]) clearTimeout(timer);
     document.removeEventListener("focusin", this.keepKeys);
-    for (const [name, listener] of Object.entries(this.listeners)) this.model.off(`change:${name}`, listener);
+    for (const name of TRAITS) this.model.off(`change:${name}`, this.changed);
   }
 
   // -- moving ---------------------------------------------------------------------------------------------------------
@@ -72,40 +78,69 @@ class LiveConsole {
   }
   /** What the kernel says from now on about where one stands is out of date, until it has heard of this. */
   moved() {
-    this.moves = Math.max(this.moves, this.model.get("stand").heard) + 1;
-    this.telling ??= setTimeout(() => this.tell(), TELL_MS);
+    this.moves = Math.max(this.moves, this.heard) + 1;
+    this.telling ??= setTimeout(() => this.send("stand", []), TELL_MS);
   }
-  /** Tell the kernel where we stand, if it does not know yet. */
-  tell() {
-    if (this.telling === undefined) return;
-    clearTimeout(this.telling);
-    this.send("stand", []);
+  /** The last move that the kernel had heard of when it spoke last. */
+  get heard() { return this.model.get("stand").heard; }
+
+  // -- asking the kernel ----------------------------------------------------------------------------------------------
+
+  /** Is there a kernel?  A greeting says no step: it must not move a run that a cell is moving. */
+  greet() {
+    this.moves = this.greeted = this.heard + 1;
+    this.asked = 0;
+    this.model.send({ verb: "stand", arguments: [], moves: this.moves });
+    this.greeting = setTimeout(() => {
+      this.deaf = true;
+      if (this.asked > this.heard) this.giveUp();
+    }, GREETING_MS);
   }
-  /** Ask the kernel.  It stands where we stand before it acts. */
-  act(verb, parameters) {
+  act(verb, parameters, at_ms) {
     this.pause();
-    this.ask(verb, parameters);
+    this.ask(verb, parameters, at_ms);
   }
-  ask(verb, parameters) {
+  /** The kernel stands where we stand before it acts. */
+  ask(verb, parameters, at_ms) {
     this.moved();
     this.asked = this.moves;
+    this.send(verb, parameters, at_ms);
+    clearTimeout(this.patience);
+    this.patience = setTimeout(() => this.giveUp(), this.deaf ? 0 : PATIENCE_MS);
+  }
+  giveUp() {
+    this.pause();
+    this.doing.say({ text: NO_ANSWER, tone: "error" });
+  }
+  send(verb, parameters, at_ms) {
     clearTimeout(this.telling);
-    this.send(verb, parameters);
-  }
-  send(verb, parameters) {
     this.telling = undefined;
-    this.model.send({ verb, arguments: parameters, step: this.step, moves: this.moves });
+    this.model.send({ verb, arguments: parameters, at_ms, step: this.step, moves: this.moves });
   }
+  /** The kernel has spoken. */
+  listen() {
+    if (this.greeted <= this.heard) {
+      clearTimeout(this.greeting);
+      this.deaf = false;
+    }
+    if (this.asked > this.heard) return;
+    clearTimeout(this.patience);
+    this.doing.say(this.model.get("said"));
+    this.doing.tell(this.model.get("news"));
+  }
+
+  // -- playing --------------------------------------------------------------------------------------------------------
+
   play() {
     const beat = () => {
       this.timer = setTimeout(beat, SPEEDS[this.speed.value]);
       const next = this.film.nextBeat(this.step);
       if (next !== undefined) this.show(next);
       else if (this.step === this.film.steps && !this.film.more) this.pause();
-      else if (this.asked <= this.model.get("stand").heard) this.ask("beat", []); // one question at a time
+      else if (this.asked <= this.heard) this.ask("beat", []); // one question at a time
     };
-    beat();
     this.playButton.textContent = "❚❚ pause";
+    beat();
   }
   pause() {
     if (this.timer === undefined) return;
@@ -114,24 +149,18 @@ class LiveConsole {
     this.playButton.textContent = "▶ play";
     this.moved(); // a beat that was asked for, and is still to come, must not carry us away from here
   }
-
   buttons() {
-    const button = (words, title, press, hook) => {
-      const made = make("button", { type: "button", title, "aria-label": title, "data-step": hook }, words);
-      made.addEventListener("click", press);
-      return made;
-    };
-    const move = (words, title, where, hook) => button(words, title, () => { this.pause(); this.go(where); }, hook);
-    this.speed = make("select", { "aria-label": "speed of play" });
-    for (const name of Object.keys(SPEEDS)) this.speed.append(make("option", { value: name }, name));
+    const named = (words, title, press, hook) => button(words, press, { title, "aria-label": title, "data-step": hook });
+    const move = (words, title, where, hook) => named(words, title, () => { this.pause(); this.go(where); }, hook);
+    this.speed = choice("speed of play", () => {}, Object.keys(SPEEDS));
     this.speed.value = "normal";
-    this.playButton = button("▶ play", "play, beat by beat", () => (this.timer === undefined ? this.play() : this.pause()), "play");
+    this.playButton = named("▶ play", "play, beat by beat", () => (this.timer === undefined ? this.play() : this.pause()), "play");
     this.caption = make("span", { class: "dr-caption" });
     this.backs = [move("|◀", "to the start", ["end", -1], "start"), move("◀◀ beat", "back to the last beat", ["beat", -1], "beat-back"),
       move("◀ event", "one event back", ["event", -1], "event-back")];
     return make("div", { class: "dr-steps" }, ...this.backs, move("event ▶", "one event on", ["event", 1], "event"),
       move("beat ▶▶", "on to the next beat", ["beat", 1], "beat"), this.playButton, this.speed,
-      button("▶|", "play everything to its end", () => this.act("play", []), "end"), this.caption);
+      named("▶|", "play everything to its end", () => this.act("play", []), "end"), this.caption);
   }
 
   // -- painting -------------------------------------------------------------------------------------------------------
@@ -143,27 +172,27 @@ class LiveConsole {
     queueMicrotask(() => { this.waiting = false; this.refresh(); });
   }
   refresh() {
-    const data = this.model.get("film");
-    if (data !== this.data) {
-      this.data = data;
-      this.film = new Film(data);
+    const text = this.model.get("film");
+    if (text !== this.text) {
+      this.text = text;
+      this.film = new Film(JSON.parse(text));
       this.stage.build(this.film);
       this.timeline.build(this.film);
     }
-    const stand = this.model.get("stand");
-    if (this.moves <= stand.heard) this.step = stand.step;
+    if (this.moves <= this.heard) this.step = this.model.get("stand").step;
     this.step = Math.min(this.step, this.film.steps); // another branch may be shorter
-    const branches = this.model.get("branches");
-    this.branch.hidden = branches.names.length < 2;
-    this.branch.replaceChildren(...branches.names.map((name) => make("option", { value: name }, name)));
-    this.branch.value = branches.current;
+    const { names, current } = this.model.get("branches");
+    this.branch.hidden = names.length < 2;
+    offer(this.branch, names);
+    this.branch.value = current;
+    this.listen();
     this.paint();
   }
   paint() {
     const { film, step } = this;
     const forward = step >= (this.painted ?? step);
     this.painted = step;
-    this.root.dataset.step = step;
+    this.scene.dataset.step = step;
     this.time.textContent = clock(film.atUs(step));
     this.sentence.textContent = film.status(step);
     const verdict = this.model.get("verdict");
@@ -176,7 +205,8 @@ class LiveConsole {
     this.boardBox.replaceChildren(drawBoard(film, step));
     this.tabs.paint(film, step);
     this.timeline.paint(film, step);
-    for (const button of this.backs) button.disabled = step === 0;
+    this.doing.paint(film, step);
+    for (const back of this.backs) back.disabled = step === 0;
     this.caption.textContent = this.caption.title = `step ${grouped(step)} of ${grouped(film.steps)} · ${film.told(step)}`;
   }
 }

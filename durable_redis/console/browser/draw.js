@@ -10,6 +10,11 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 const text = (x, y, words, attributes = {}) => make("text", { x, y, ...attributes }, words);
+function button(words, press, attributes = {}) {
+  const made = make("button", { type: "button", ...attributes }, words);
+  made.addEventListener("click", press);
+  return made;
+}
 /** Enter and Space do what a click does. */
 function pressable(element, press) {
   element.addEventListener("click", press);

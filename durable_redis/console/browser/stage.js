@@ -6,6 +6,7 @@
 
 const SHAPES = ["●", "◌", "✕", "✕"]; // the shape that goes with each state of a node
 const GLIDE_MS = 320;
+const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 function place(group, [x, y]) { group.style.transform = `translate(${x}px, ${y}px)`; }
 
@@ -119,7 +120,7 @@ class Stage {
     for (const [number, shown] of this.messages) {
       if (now.has(number)) continue;
       this.messages.delete(number);
-      if (!forward) { shown.group.remove(); continue; }
+      if (!forward || STILL.matches) { shown.group.remove(); continue; }
       shown.group.classList.add("leaving");
       place(shown.group, shown.to);
       setTimeout(() => shown.group.remove(), GLIDE_MS);
@@ -166,13 +167,13 @@ class Menu {
   open(menu, name, [x, y], opener) {
     const entries = this.stage.console.model.get("menus")[menu] ?? [];
     this.opener = opener;
-    const items = entries.map(([words, verb, parameters, harm]) => {
-      const bound = parameters.map((value) => (value === "{node}" ? name : value));
-      const item = make("button", { type: "button", role: "menuitem", tabindex: -1, "data-act": words, "data-harm": harm }, words);
-      item.addEventListener("click", () => { this.close(true); this.stage.console.act(verb, bound); });
+    const items = entries.map((act) => {
+      const item = button(act.words, () => { this.close(true); this.stage.console.act(act.verb, bound(act, name)); },
+        { role: "menuitem", tabindex: -1, "data-act": act.words, "data-harm": act.harm });
+      item.addEventListener("pointerenter", () => item.focus({ preventScroll: true })); // one of them is marked, not two
       return item;
     });
-    const first = entries.findIndex((entry) => !entry[3] && entries[0][3]);
+    const first = entries.findIndex((act) => !act.harm && entries[0].harm);
     if (first > 0) items.splice(first, 0, make("hr"));
     this.root.replaceChildren(make("p", {}, menu === "client" ? `let ${name} …` : `what happens to ${name}?`), ...items);
     const scale = this.stage.svg.getBoundingClientRect().width / this.stage.svg.viewBox.baseVal.width;
