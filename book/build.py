@@ -13,7 +13,9 @@ are cut depends on timing.
 PNG figures are the exception: their bytes depend on the versions of the drawing libraries, so `--check` asks only that
 there is one.  The numbers of a figure are printed beside it, and those are compared.
 
-Exit code: 0; 1 when a chapter differs or fails; 2 when used wrongly.
+Each chapter has a budget of processor time, so that a busy machine does not break it; what it used is said on stderr.
+
+Exit code: 0; 1 when a chapter differs, fails or takes too long; 2 when used wrongly.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 BOOK = Path(__file__).parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 60
+CHAPTER_CPU_S = 40
+"""Twice what a chapter may take on an idle machine (20 s): one that shares its cores needs more for the same work."""
 KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable")
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -104,6 +108,12 @@ def rebuilt(path: Path) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
+def child_cpu_s() -> float:
+    """The processor time of the kernels that have ended, in seconds."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 def without_pngs(text: str) -> list[str]:
     """The lines of a notebook, each PNG replaced by a word."""
     lines = text.splitlines()
@@ -120,10 +130,15 @@ def difference(path: Path, old: str, new: str) -> list[str]:
 
 def build(path: Path, check: bool) -> tuple[bool, str]:
     """Rebuild one chapter: (is all well, what to say about it)."""
+    before_s = child_cpu_s()
     try:
         new = rebuilt(path)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return False, f"{path.name}: FAILED\n{error}"
+    used_s = child_cpu_s() - before_s
+    print(f"{path.name}: {used_s:.1f} s of processor time", file=sys.stderr)
+    if used_s > CHAPTER_CPU_S:
+        return False, f"{path.name}: TOO SLOW: {used_s:.0f} s of processor time, more than {CHAPTER_CPU_S}"
     old = path.read_text(encoding="utf-8")
     if check:
         changed = difference(path, old, new)

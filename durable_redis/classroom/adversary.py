@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """So many tries are listed, the best."""
-CHECKED = 16
+CHECKED = 12
 """So many steps, evenly spaced, a reveal crashes for real, and the worst beside them."""
 PEAKS = 3
 
@@ -195,7 +195,9 @@ class Reveal:
         """Whether each crash that was done for real cost what the marks had said."""
         return all(point.lost == self.hunt.risks[point.step] for point in self.checked)
 
-    def __repr__(self) -> str:
+    @property
+    def lines(self) -> list[str]:
+        """What was found, in sentences."""
         hunt, instants = self.hunt, len(self.hunt.risks)
         if self.peaks:
             lines = [f"Of {instants:,} instants, the worst for a {hunt.crash}:"]
@@ -210,7 +212,10 @@ class Reveal:
         if hunt.tries:
             best = hunt.ranking()[0]
             lines.append(f"Your best: {best!r}.")
-        return "\n".join(lines)
+        return lines
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
 
     def _said(self, peak: Peak) -> str:
         times = self.hunt.times_ms
@@ -232,7 +237,8 @@ class Reveal:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from durable_redis.classroom.adversary_picture import draw
 
-        return {"text/plain": repr(self), "image/svg+xml": draw(self)}
+        still = {"text/plain": repr(self)}
+        return {**still, "image/svg+xml": draw(self)} if self.peaks else still
 
 
 def adversary(run: Run, crash: str = "power loss") -> Adversary:

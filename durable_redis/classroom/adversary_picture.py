@@ -1,7 +1,7 @@
 """The picture of a hunt: how much a crash costs at every instant, the worst one, and where the reader has tried.
 
 The law of this file: that of `picture`, SVG with presentation attributes only.  A line for the cost; a diamond and the
-letter W on the worst instant; a square with its number for each of the reader's best tries.
+letter W on the worst instant; a square with its number for each of the reader's best tries; below, the same in words.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from durable_redis.lab.figures import BLUE, INK, ORANGE
 if TYPE_CHECKING:
     from durable_redis.classroom.adversary import Adversary, Reveal
 
-WIDTH, HEIGHT = 640, 250
-LEFT, RIGHT, TOP, BOTTOM = 56, 616, 58, 206  # the field in which the line is drawn
+WIDTH, HEIGHT, LINE_HEIGHT = 720, 250, 18
+LEFT, RIGHT, TOP, BOTTOM = 56, 690, 58, 206  # the field in which the line is drawn
 COLUMN = 2
 """Of the instants in so many pixels the most costly is drawn."""
 TRIES = 8
@@ -28,10 +28,11 @@ def draw(reveal: Reveal) -> str:
     hunt = reveal.hunt
     words = f"The cost of a {hunt.crash} at every instant; at most {reveal.most} acknowledged writes."
     top = max(reveal.most, 1)
+    height = HEIGHT + LINE_HEIGHT * len(reveal.lines) + 6
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-label="{escape(words)}" font-family="sans-serif" font-size="12" fill="{INK}">',
-        f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8" fill="#ffffff" stroke="{LINE}"/>',
+        f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="{LINE}"/>',
         as_text(16, 26, f"What a {hunt.crash} costs, by its instant", size=14, weight=700),
         as_text(16, 44, "acknowledged writes", size=10),
         *_axes(hunt, top),
@@ -43,6 +44,9 @@ def draw(reveal: Reveal) -> str:
         x, y = _x(hunt, hunt.times_ms[worst.last]), _y(worst.lost, top)
         parts.append(f'<path d="M{x:g},{y - 6:g}l6,6l-6,6l-6,-6z" fill="{INK}"/>')
         parts.append(as_text(x - 10, y - 5, f"W {worst.lost}", weight=700, anchor="end"))
+    for place, line in enumerate(reveal.lines):
+        indent = len(line) - len(line.lstrip())
+        parts.append(as_text(16 + 6 * indent, HEIGHT + 4 + LINE_HEIGHT * place, line.strip()))
     return "".join([*parts, "</svg>"])
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WORDS = {
     "sent": "accept   the client sends it",
-    "executed": "accept   the server executes it: it is in RAM (and its effect in the AOF buffer, if there is a log)",
+    "executed": "accept   the server executes it: it is in RAM (and in the AOF buffer, if there is a log)",
     "written": "buffer   the server writes the AOF buffer: it is in the page cache",
     "answered": "promise  the server says OK",
     "copied": "copy     a replica has executed it, too",
@@ -66,15 +66,17 @@ class Life:
     __repr__ = __str__
 
 
-def life(run: Run, key: str) -> Life:
-    """Follow the newest SET of this key through the journal.  Raises LabError if there is none."""
+def life(run: Run, key: str, value: str | None = None) -> Life:
+    """Follow the newest SET of this key (to this value) through the journal.  Raises LabError if there is none."""
+    words = [key.encode()] if value is None else [key.encode(), value.encode()]
     written = [
         operation
         for operation in run.playback.operations()
-        if operation.argv[0].upper() == b"SET" and operation.argv[1:2] == [key.encode()]
+        if operation.argv[0].upper() == b"SET" and operation.argv[1 : len(words) + 1] == words
     ]
     if not written:
-        raise LabError(f"no client has sent a SET of {key!r} yet")
+        to = "" if value is None else f" to {value!r}"
+        raise LabError(f"no client has sent a SET of {key!r}{to} yet")
     operation = written[-1]
     steps = run.playback.world.journal.steps
     found = dict(_events(operation, steps))

@@ -216,9 +216,9 @@ class Run(Verbs):
         """What every client asked for so far, in the order of sending: when, of whom, when it was answered, and how."""
         return tuple(self.playback.operations())
 
-    def life(self, key: str) -> Life:
-        """The steps of one write's life, from its client to the platter."""
-        return lives.life(self, key)
+    def life(self, key: str, value: str | None = None) -> Life:
+        """The steps of one write's life, from its client to the platter: the newest of this key, or of this value."""
+        return lives.life(self, key, value)
 
     def latency(self) -> Latency:
         """How long the clients waited for their answers."""

@@ -101,8 +101,8 @@ def sections(chapter: Notebook) -> list[Section]:
     """The sections, in order; the first is the card, before any heading."""
     found = [Section("")]
     for cell in chapter["cells"]:
-        if cell["cell_type"] == "markdown" and (heading := re.match(r"## (.+)", text_of(cell["source"]))):
-            found.append(Section(heading[1]))
+        if cell["cell_type"] == "markdown" and (heading := re.match(r"## ([^<\n]+)", text_of(cell["source"]))):
+            found.append(Section(heading[1].strip()))
         found[-1].cells.append(cell)
     return found
 
@@ -160,13 +160,11 @@ def its_exercises(chapter: Notebook) -> Iterator[str]:
 # -- the claims of the summary -----------------------------------------------------------------------------------------
 
 
-def anchor(heading: str) -> str:
-    """The anchor of a heading, as JupyterLab and nbconvert make it."""
-    return re.sub(r"[`*]", "", heading).strip().replace(" ", "-")
+def anchors(text: str) -> list[str]:
+    """The anchors in a text, which stand behind headings.
 
-
-def anchors(chapter: Notebook) -> list[str]:
-    return [anchor(heading) for heading in re.findall(r"(?m)^#+ (.+)$", source_of(chapter, "markdown"))]
+    They are written out: those that JupyterLab makes of a heading are not found if it has a character beyond ASCII."""
+    return re.findall(r'<a id="([^"]+)"></a>', text)
 
 
 def claims(chapter: Notebook) -> list[tuple[int, str, list[str]]]:
@@ -178,16 +176,17 @@ def claims(chapter: Notebook) -> list[tuple[int, str, list[str]]]:
 
 def proofs(chapter: Notebook) -> list[tuple[int, list[str]]]:
     """(number of the claim, anchors of the headings above) of every cell that asserts something marked `# claim n`."""
-    path: dict[int, str] = {}
+    path: dict[int, list[str]] = {}  # the anchors of the headings above, by their level
     found = []
     for cell in chapter["cells"]:
         source = text_of(cell["source"])
         if cell["cell_type"] == "markdown":
             for level, heading in re.findall(r"(?m)^(#+) (.+)$", source):
                 path = {depth: title for depth, title in path.items() if depth < len(level)}
-                path[len(level)] = anchor(heading)
+                path[len(level)] = anchors(heading)
         elif re.search(r"(?m)^\s*assert\b", source):
-            found += [(int(number), list(path.values())) for number in re.findall(r"# claim (\d+)", source)]
+            above = [anchor for heading in path.values() for anchor in heading]
+            found += [(int(number), above) for number in re.findall(r"# claim (\d+)", source)]
     return found
 
 
@@ -208,10 +207,10 @@ def claims_are_proven(chapter: Notebook) -> Iterator[str]:
 
 
 def links_lead_somewhere(chapter: Notebook) -> Iterator[str]:
-    there = anchors(chapter)
+    there = anchors(source_of(chapter, "markdown"))
     for target in re.findall(r"\]\(#([^)]+)\)", source_of(chapter, "markdown")):
         if target not in there:
-            yield f"no heading is called #{target}"
+            yield f"no heading has the anchor #{target}"
 
 
 # -- the numbers -------------------------------------------------------------------------------------------------------

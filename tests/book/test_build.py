@@ -78,6 +78,14 @@ def test_a_chapter_that_fails_is_named(build, tmp_path):
     assert "ZeroDivisionError" in said
 
 
+def test_a_chapter_that_takes_too_long_is_named(toy, build, monkeypatch, capsys):
+    monkeypatch.setattr(build, "CHAPTER_CPU_S", 0.01)
+    well, said = build.build(toy, check=True)
+    assert not well
+    assert "00_toy.ipynb: TOO SLOW" in said
+    assert "s of processor time" in capsys.readouterr().err
+
+
 def test_pngs_are_only_asked_to_be_there(build):
     kept = '{\n "image/png": "AAAA",\n "text/plain": ["<Figure>"]\n}'
     assert build.difference(BUILD, kept, kept.replace("AAAA", "BBBB")) == []

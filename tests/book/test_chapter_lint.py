@@ -59,7 +59,7 @@ def altered(old, new, everywhere=False):
         ("| 3 | predict", "| predict", "the claims of the summary are numbered [1, 2, 4]"),
         ("# claim 3", "# claim 3, # claim 5", "a cell proves claim 5, which the summary does not make"),
         ("; *tell apart*", ", *tell apart*", "3 objectives in the card, 4 claims in the summary"),
-        ("(#1-·-Do-it-first)", "(#1-·-Do-it-later)", "no heading is called #1-·-Do-it-later"),
+        ("(#s1)", "(#s11)", "no heading has the anchor #s11"),
         ("107 were told *OK*, and 98", "107 were told *OK*, and 97", "97 are on the pla' is shown by no cell"),
         (
             "Four writes were answered",

@@ -34,3 +34,18 @@ def test_the_first_minute_of_the_book(notebook_page):
     expect(console.locator(".dr-verdict b")).to_have_text("4")
     console.get_by_role("tab", name="Receipt").click()
     expect(console.locator(".dr-panel")).to_contain_text("w104 to w107")
+
+
+def test_a_claim_leads_to_its_proof_and_a_hunt_is_clicked(notebook_page):
+    """Chapter 00: from the summary to the section that proves a claim; and a crash of the adversary's, by its form."""
+    from playwright.sync_api import expect
+
+    page = notebook_page(BOOK / "00_crash_your_first_node.ipynb")
+    page.get_by_role("link", name="4.2", exact=True).click()
+    expect(page.get_by_role("heading", name="4.2 · How many are at risk?")).to_be_in_viewport()
+    page.get_by_label("crash at (ms)").fill("noon")
+    page.get_by_role("button", name="crash", exact=True).click()
+    expect(page.get_by_text("Not a try. A number of milliseconds is asked for")).to_be_visible()
+    page.get_by_label("crash at (ms)").fill("1,000")
+    page.get_by_role("button", name="crash", exact=True).click()
+    expect(page.get_by_role("listitem").filter(has_text="98 of 98 acknowledged writes are gone")).to_be_visible()
