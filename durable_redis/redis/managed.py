@@ -4,13 +4,17 @@ clients where the primary is.
 Modelled after ElastiCache with Multi-AZ (AWS, "Minimizing downtime in ElastiCache with Multi-AZ"): when the primary
 fails, *the replica with the least replication lag* is promoted, the primary endpoint comes to point at it, and the
 failed node is replaced by one that starts cold and follows.  What is inside the service is not published, so the rest
-is the model's own: one watcher, outside the zones and never at fault; a fixed time of silence; ROLE as the question.
+is the model's own: one watcher, outside the zones and never at fault; a fixed time of silence; INFO as the question.
 
-    every `ask_ms`                 ROLE, to every node
+    every `ask_ms`                 INFO replication, to every node
     silent for `detection_ms`      the primary has failed
     promote                        REPLICAOF NO ONE, to the replica that is furthest
     it says that it is a primary   ENDPOINT answers its name from now on
-    everybody else                 REPLICAOF, whenever ROLE says that they follow somebody else, or nobody
+    everybody else                 REPLICAOF, whenever INFO says that they follow somebody else, or nobody
+
+How far a replica is, INFO says (`slave_repl_offset`) also after its link has broken, which ROLE does not: and just then
+a replica is chosen.  A primary that says it is a replica has failed as well: it was promoted once, and its node has
+been replaced meanwhile by one that starts as the configuration says.
 
 It asks nobody for consent, and it cannot tell a dead primary from one that only it does not reach.
 """
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from random import Random
 
 TICK = "tick"
+ASK = (b"INFO", b"replication")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ class Endpoint:
             case Opened(connection=connection, outgoing=True):
                 if (node := self._node(connection)) is not None:
                     node.is_open = True
-                    yield from self._say(node, b"ROLE")
+                    yield from self._say(node, *ASK)
             case Opened(connection=connection):
                 self.askers[connection] = CommandParser()
             case Received(connection=connection, data=data) if connection in self.askers:
@@ -130,7 +135,7 @@ class Endpoint:
                 yield Close(node.connection)
                 node.connection, node.is_open, node.asked = "", False, False
             elif node.is_open and not node.asked:
-                yield from self._say(node, b"ROLE")
+                yield from self._say(node, *ASK)
         if self._is_silent(self.nodes[self.promoting or self.primary], now):
             yield from self._promote(now)
         yield SetTimer(TICK, now + self.config.ask_ms * 1000)
@@ -139,21 +144,23 @@ class Endpoint:
         return now - node.heard_us >= self.config.detection_ms * 1000
 
     def _heard(self, node: Watched, reply: Reply, now: int) -> Effects:
-        """An answer to ROLE (or the OK to a REPLICAOF, after which ROLE is asked again)."""
+        """An answer to INFO (or the OK to a REPLICAOF, after which INFO is asked again)."""
         node.asked = False
-        if not isinstance(reply, list):
+        if not isinstance(reply, bytes):
             if not isinstance(reply, ErrorReply):
-                yield from self._say(node, b"ROLE")
+                yield from self._say(node, *ASK)
             return
         node.heard_us = now
-        node.role = reply[0].decode()
-        node.offset = reply[1] if node.role == "master" else reply[4]
-        node.primary = "" if node.role == "master" else reply[1].decode()
+        fields = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
+        node.role, node.primary = fields["role"], fields.get("master_host", "")
+        node.offset = int(fields.get("slave_repl_offset", fields["master_repl_offset"]))
         if node.name == self.promoting and node.role == "master":
             yield Note("switch", {"old": self.primary, "new": node.name})
             self.primary, self.promoting = node.name, ""
         elif node.name == self.promoting:
             yield from self._say(node, b"REPLICAOF", b"NO", b"ONE")
+        elif node.name == self.primary and node.role == "slave" and not self.promoting:
+            yield from self._promote(now)
         elif node.name != self.primary and node.primary != self.primary and not self.promoting:
             yield Note("demoted", {"node": node.name, "primary": self.primary})
             yield from self._say(node, b"REPLICAOF", self.primary.encode(), b"6379")

@@ -244,6 +244,38 @@ def test_elasticache_survives_one_node_and_no_more() -> None:
     assert [lost("n1"), lost("n1", "n2"), lost("n1", "n2", "n3")] == [0, 0, 50]
 
 
+@pytest.mark.parametrize("kind", ["process kill", "power loss"])
+def test_elasticache_promotes_the_replica_that_is_furthest(kind: str) -> None:
+    """n2 gets nothing any more; after a kill the links of both replicas are down when one of them is chosen."""
+    run = dr.ElastiCache(replicas=2, detection_ms=2_000).start(seed=5)
+    run.cut("n1", "n2")
+    run.write(50, every_ms=10)
+    run.play(run.now_ms + 800)
+    run.crash("n1", kind)
+    run.heal_network()
+    run.play(run.now_ms + 8_000)
+    assert run.playback.views()["endpoint"]["primary"] == "n3"
+    assert run.receipt().lost == 0
+
+
+def test_elasticache_replaces_a_promoted_primary_that_comes_back_as_a_replica() -> None:
+    """n2 was promoted, and its node is replaced faster than anybody finds it silent: nobody would lead."""
+    run = dr.ElastiCache(replicas=2, detection_ms=2_000).start(seed=5)
+    run.write(30, every_ms=10)
+    run.play(run.now_ms + 500)
+    run.crash("n1", "process kill")
+    run.play(run.now_ms + 5_000)
+    run.restart("n1")
+    run.play(run.now_ms + 3_000)
+    assert run.playback.views()["endpoint"]["primary"] == "n2"
+    run.crash("n2", "process kill")
+    run.restart("n2")
+    run.play(run.now_ms + 8_000)
+    assert run.playback.views()["endpoint"]["primary"] in ("n1", "n3")
+    assert run.deployment.settled(run.playback.views())
+    assert run.receipt().lost == 0
+
+
 # -- marks and experiment --------------------------------------------------------------------------------------------
 
 
