@@ -38,6 +38,17 @@ def winners(room: Room) -> dict[int, list[str]]:
     return won
 
 
+def test_a_replica_whose_primary_has_become_one_follows_the_new_primary_whatever_it_hears_first() -> None:
+    """n7 has taken over from n1.  n4, back from a pause, hears it from n7 first, or that n1 is a replica first."""
+    slots = slots_in(NINE.shards[0].slots)
+    from_old = encode(Message(Kind.PONG, "n1", 10, 10, primary="n7", slots=slots))
+    from_new = encode(Message(Kind.PONG, "n7", 10, 10, slots=slots))
+    for messages in ((from_new, from_old), (from_old, from_new)):
+        bench = Bench(Disk(Random(1)), name="n4", topology=NINE, cluster_enabled=True, save=())
+        bench.deliver(Received("one", GREETING + messages[0]), Received("one", messages[1]))
+        assert bench.server.view()["primary"] == "n7"
+
+
 # -- one vote an epoch -----------------------------------------------------------------------------------------------
 
 

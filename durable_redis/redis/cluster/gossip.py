@@ -152,7 +152,9 @@ class Gossip:
     def accept_claim(self, node: ClusterNode, epoch: int, slots: SlotSet, now: int) -> Effects:
         """Change the slot table as the claim demands; and follow the claimant, if it took all that my shard served.
 
-        This is where an old primary learns that it is one no longer, and where what it alone had is given up."""
+        This is where an old primary learns that it is one no longer, and where what it alone had is given up.  A
+        replica may have heard first that its primary follows somebody, and then finds nothing taken from it: it
+        follows whom its primary follows ("I'm a sub-replica!", cluster.c)."""
         members = self.cluster.membership
         mine = members.primary_of(members.me)
         taken = members.claim(node, epoch, slots)
@@ -160,6 +162,8 @@ class Gossip:
             yield Note("slots", {"owner": node.name, "from": owner, "epoch": epoch, "ranges": tuple(ranges_of(part))})
         if mine is not None and mine is not node and mine.name in taken and not mine.slots:
             yield from self.cluster.follow(node.name, now)
+        elif mine is not None and mine.primary in members.nodes and mine.primary != members.me.name:
+            yield from self.cluster.follow(mine.primary, now)
 
     def _hear_update(self, message: Message, now: int) -> Effects:
         members = self.cluster.membership
