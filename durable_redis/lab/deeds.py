@@ -52,8 +52,6 @@ class Deeds:
     ) -> None:
         """Let the clients write `count` values, one every `every_ms`, in turn; each waits for the answer
         before it sends the next."""
-        if wait is not None and not (len(wait) == 2 and all(type(number) is int and number >= 0 for number in wait)):
-            raise LabError(f"wait is (replicas, milliseconds), such as (1, 100), not {wait!r}")
         self._work(
             "write",
             count,
@@ -67,9 +65,9 @@ class Deeds:
         """Let the clients read `count` keys, one every `every_ms`, in turn."""
         self._work("read", count, every_ms, client, lambda number: [b"GET", _filled(key, number)])
 
-    def work(self, count: int, every_ms: float = 10, client: str = "") -> None:
+    def work(self, count: int, every_ms: float = 10, wait: tuple[int, int] | None = None, client: str = "") -> None:
         """Let the clients send `count` commands of a mixed workload, one every `every_ms`, in turn."""
-        self._work("work", count, every_ms, client, lambda number: mixed(self.world.seed, number))
+        self._work("work", count, every_ms, client, lambda number: mixed(self.world.seed, number), wait)
 
     def _work(
         self,
@@ -82,6 +80,8 @@ class Deeds:
     ) -> None:
         if not 1 <= count <= MOST_WRITES or every_ms < 0:
             raise LabError(f"{verb}({count}, every_ms={every_ms}) cannot be: {verb} 1 to {MOST_WRITES:,}, 0 ms or more")
+        if wait is not None and not (len(wait) == 2 and all(type(number) is int and number >= 0 for number in wait)):
+            raise LabError(f"wait is (replicas, milliseconds), such as (1, 100), not {wait!r}")
         everybody = [self.playback.client(name) for name in self.deployment.clients]
         workers = [self.playback.client(client)] if client else everybody
         begin_us = EPOCH_US + self.world.now_us

@@ -61,7 +61,8 @@ class Verbs(ABC):
         self.act("read", count, every_ms=every_ms, **options)
 
     def work(self, count: int, every_ms: float = 10, **options: Any) -> None:
-        """Let the clients send `count` commands of a mixed workload (see `lab.workload`); `client` as in `write`."""
+        """Let the clients send `count` commands of a mixed workload (see `lab.workload`); `wait` and `client` as in
+        `write`."""
         self.act("work", count, every_ms=every_ms, **options)
 
     def command(self, *words: str | bytes | int | float, node: str = "") -> Reply:

@@ -36,6 +36,8 @@ from durable_redis.verify.judging import Case, Finding
 NEMESIS = Nemesis(begin_ms=5_000, end_ms=25_000)
 EVERY_MS = 100
 """How often some client sends a command."""
+WAIT, WAITING_SEEDS = (1, 200), 4
+"""Under every fourth seed, where there are replicas, each command is followed by WAIT for one of them, for 200 ms."""
 LOOK_US = 1_000_000
 """How often one looks whether the room is at rest."""
 PATIENCE_US = 180_000_000
@@ -179,7 +181,9 @@ def attempt(deployment: str, seed: int, schedule: Schedule, nemesis: Nemesis = N
 def _play(playback: Playback, schedule: Schedule, nemesis: Nemesis) -> Sequence[Operation]:
     """Steps 1 to 4.  Returns the operations of step 4."""
     playback.play_to(nemesis.begin_ms * 1_000)
-    _do(playback, "work", max(1, (nemesis.end_ms - nemesis.begin_ms) // EVERY_MS), every_ms=EVERY_MS)
+    waits = len(playback.deployment.nodes) > 1 and int(playback.world.seed) % WAITING_SEEDS == 0
+    options: dict[str, Any] = {"wait": WAIT} if waits else {}
+    _do(playback, "work", max(1, (nemesis.end_ms - nemesis.begin_ms) // EVERY_MS), every_ms=EVERY_MS, **options)
     play(playback, schedule)
     rests = _comes_to_rest(playback)
     probes: list[Operation] = []

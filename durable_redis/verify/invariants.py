@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from durable_redis.sim import EPOCH_US
 from durable_redis.verify import convergence, epochs, promises
 from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.judging import Case, Finding, Judge
@@ -83,7 +84,10 @@ def _copies_are_copies(case: Case) -> Iterator[Found]:
         copies = dict.fromkeys(
             sighting.node
             for sighting, place in reference.trail
-            if sighting.node != write.node and sighting.step > write.step and place.holds(write)
+            if sighting.node != write.node
+            and write.step < sighting.step
+            and EPOCH_US + sighting.at_us <= operation.answered_us
+            and place.holds(write)
         )
         if len(copies) < operation.copies:
             told = f"WAIT told {operation.copies} copies of {write}"

@@ -18,14 +18,20 @@ from durable_redis.verify.invariants import JUDGES
 
 ALWAYS = "Redis(appendonly=True, appendfsync='always')"
 
-CALM = [
+HONEST = [
     ("Redis(save=((1, 5),))", 15),
     ("Redis(appendonly=True, save=((1, 5),), clients=2)", 15),
     ("Redis(appendonly=True, appendfsync='always', clients=3)", 15),
+    ("ReplicatedRedis(down_after_ms=1000, failover_timeout_ms=3000, clients=2)", 24),
+    ("ReplicatedRedis(down_after_ms=1000, failover_timeout_ms=3000, appendonly=True, sentinels=5)", 12),
+    ("RedisCluster(node_timeout_ms=1000, clients=2)", 12),
+    ("RedisCluster(shards=3, replicas=2, node_timeout_ms=1000, appendonly=True)", 6),
+    ("ElastiCache(detection_ms=1000, clients=2)", 24),
 ]
+"""With short timeouts, so that a fault of a few seconds is enough for a failover."""
 
 
-@pytest.mark.parametrize(("deployment", "seeds"), CALM)
+@pytest.mark.parametrize(("deployment", "seeds"), HONEST)
 def test_nobody_objects_to_what_is_right(deployment: str, seeds: int) -> None:
     report = fuzz(deployment, range(seeds))
     print(report)  # the seeds

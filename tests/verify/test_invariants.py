@@ -11,6 +11,7 @@ from stories import Story, Trio
 from durable_redis.contract import Note
 from durable_redis.formats.resp import ErrorReply
 from durable_redis.lab.deployments import Redis
+from durable_redis.sim import EPOCH_US
 from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.invariants import JUDGES, judge
 from durable_redis.verify.judging import Case
@@ -239,10 +240,14 @@ def test_a_receipt_that_misses_what_is_there_is_seen() -> None:
 def test_wait_that_counts_too_many_copies_is_seen() -> None:
     story = written(1)
     story.apply("n2")
-    story.operations[0].wait, story.operations[0].copies = (1, 100), 1
+    write = story.operations[0]
+    write.wait, write.copies, write.answered_us = (1, 100), 1, EPOCH_US + story.now_us
     assert judge(story.evidence()) == []
-    story.operations[0].copies = 2
-    assert "WAIT told 2 copies of SET w1 v1" in the_only(story.evidence(), "copies are copies")
+    story.apply("n3")
+    write.copies = 2
+    sentence = the_only(story.evidence(), "copies are copies")
+    assert "WAIT told 2 copies of SET w1 v1" in sentence
+    assert sentence.endswith("and n2 had it"), "n3 got it after the answer"
 
 
 # -- epochs -----------------------------------------------------------------------------------------------------------
