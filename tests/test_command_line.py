@@ -48,7 +48,7 @@ def test_a_run_that_comes_out_differently_is_status_1_and_says_where(replay_stri
 @pytest.mark.parametrize(
     ("string", "words"),
     [
-        ("nonsense", "this model is dr1"),
+        ("nonsense", "a replay string begins with 'dr1'"),
         ("dr1;Redis();seed=7", "at least four parts"),
         ("dr1;Redis();seed=x;end@s1", "part 3"),
         ("dr1;Redis();seed=7;write(3)@s1", "was cut off"),
