@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from durable_redis.redis.client import Client
     from durable_redis.redis.server import RedisServer
 
-PING = encode_command([b"PING"])
+PING = encode_command([b"ping"])
 GETACK = encode_command([b"REPLCONF", b"GETACK", b"*"])
 
 
