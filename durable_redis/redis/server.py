@@ -54,6 +54,7 @@ from durable_redis.redis.replication.pause import Pause
 from durable_redis.redis.replication.primary import Primary
 from durable_redis.redis.replication.replica import Replica
 from durable_redis.redis.replication.stream import encode_effects
+from durable_redis.redis.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from random import Random
@@ -90,6 +91,7 @@ class RedisServer:
         self.primary = Primary(self)
         self.replica = Replica(self)
         self.failover = Failover(self)
+        self.shutdown = Shutdown(self)
         self.todo: list[Callable[[int], Effects]] = []  # what the command just executed asked for, before its reply
         self.in_exec = False  # the command being run belongs to a transaction
         self.started_us = 0
@@ -324,6 +326,7 @@ class RedisServer:
         self.propagate(now)
         yield from self.rewrite.cron(now)
         yield from self.snapshots.cron(now)
+        yield from self.shutdown.cron(now)
         period = 10 if self.failover.active else 1  # times a second
         if self._ticks % max(1, self.config.hz // period) == 0:
             yield from self.replica.cron(now)

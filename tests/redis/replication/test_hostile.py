@@ -27,10 +27,63 @@ TALK = (
 )
 
 WORDS = st.sampled_from(
-    [b"REPLCONF", b"PSYNC", b"SYNC", b"ACK", b"FACK", b"GETACK", b"*", b"capa", b"eof", b"psync2", b"listening-port"]
-    + [b"REPLICAOF", b"SLAVEOF", b"NO", b"ONE", b"n1", b"a b", b"", b"FAILOVER", b"ABORT", b"TO", b"TIMEOUT", b"FORCE"]
-    + [b"WAIT", b"WAITAOF", b"ROLE", b"INFO", b"MULTI", b"EXEC", b"SET", b"k", b"?", b"-1", b"0", b"1", b"6379", b"x"]
-    + [REPLID.encode(), b"9" * 30, b"\xff\x00\r\n", b"ip-address", b"CONFIG", b"REWRITE", b"QUIT", b"PING", b"DEBUG"]
+    [
+        *(
+            b"REPLCONF",
+            b"PSYNC",
+            b"SYNC",
+            b"ACK",
+            b"FACK",
+            b"GETACK",
+            b"*",
+            b"capa",
+            b"eof",
+            b"psync2",
+            b"listening-port",
+        ),
+        *(
+            b"REPLICAOF",
+            b"SLAVEOF",
+            b"NO",
+            b"ONE",
+            b"n1",
+            b"a b",
+            b"",
+            b"FAILOVER",
+            b"ABORT",
+            b"TO",
+            b"TIMEOUT",
+            b"FORCE",
+        ),
+        *(
+            b"WAIT",
+            b"WAITAOF",
+            b"ROLE",
+            b"INFO",
+            b"MULTI",
+            b"EXEC",
+            b"SET",
+            b"k",
+            b"?",
+            b"-1",
+            b"0",
+            b"1",
+            b"6379",
+            b"x",
+        ),
+        *(
+            REPLID.encode(),
+            b"9" * 30,
+            b"\xff\x00\r\n",
+            b"ip-address",
+            b"CONFIG",
+            b"REWRITE",
+            b"QUIT",
+            b"PING",
+            b"DEBUG",
+        ),
+        *(b"SHUTDOWN", b"NOSAVE"),
+    ]
 )
 
 
@@ -60,7 +113,7 @@ def test_nothing_that_a_primary_says_breaks_a_replica(data: st.DataObject) -> No
     said = bytearray(TALK)
     for _ in range(data.draw(st.integers(0, 3))):
         place = data.draw(st.integers(0, len(said) - 1))
-        match data.draw(st.sampled_from("flip cut insert double".split())):
+        match data.draw(st.sampled_from(["flip", "cut", "insert", "double"])):
             case "flip":
                 said[place] ^= data.draw(st.integers(1, 255))
             case "cut":
