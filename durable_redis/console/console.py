@@ -142,9 +142,14 @@ class Console:
                 self.act(verb, *arguments, at_ms=at_ms)
             elif verb != "stand":
                 self.say(f"The console does not know how to {verb!r}.", "error")
+        except (
+            Exception
+        ) as error:  # a mistake of ours: whoever pressed the button hears of it, and the log has the rest
+            self.say(f"The console has made a mistake ({type(error).__name__}: {error}).", "error")
+            raise
         finally:
             self._hearing = False
-        self.refresh()
+            self.refresh()
 
     def _listen(self, run: Run) -> None:
         """Show a run as soon as it changes, whoever changes it."""

@@ -202,6 +202,16 @@ def test_without_a_kernel_what_needs_one_says_so(alone, use):
     assert page.locator("[data-step=play]").text_content() == "▶ play"
 
 
+def test_once_the_page_is_known_to_have_no_kernel_that_is_said_at_once(alone):
+    _, console = branched()
+    page = alone(console)
+    page.clock.run_for(5000)
+    assert told(page) == ""  # nobody has asked for anything
+    page.locator(".dr-go").click()
+    page.clock.run_for(10)
+    assert told(page).startswith("No answer")
+
+
 def test_a_kernel_that_answers_is_not_called_silent(alone):
     run, console = branched()
     page = alone(console)

@@ -153,6 +153,17 @@ def test_a_mistake_is_one_friendly_sentence(console, verb, arguments, sentence):
     assert console.scene.branches == state
 
 
+def test_a_mistake_of_our_own_is_said_and_answered(console, monkeypatch, caplog):
+    monkeypatch.setattr(type(console.run), "hold", lambda run, message: 1 / 0)
+    heard = console.scene.stand["heard"]
+    clicked(console, "hold", 1)
+    assert said(console).startswith("The console has made a mistake (ZeroDivisionError: division by zero)")
+    assert console.scene.stand["heard"] == heard + 1
+    assert "Traceback" in caplog.text
+    clicked(console, "crash", "n1", "power loss")
+    assert said(console) == "run.crash('n1', 'power loss')"
+
+
 def test_looking_changes_nothing(console):
     digest = console.run.digest()
     for step in (0, 1, 20, 33, 500, console.run.steps):
