@@ -274,3 +274,13 @@ def test_who_wants_no_motion_sees_none(alone):
         while page.locator(".dr-message:not(.leaving)").count():
             page.locator(".dr-slider").press("ArrowRight")
         assert bool(page.locator(".dr-message.leaving").count()) == moves
+
+
+@pytest.mark.parametrize("width", [1000, 620])
+def test_the_menu_of_a_node_covers_nothing_of_it(alone, width):
+    page = alone(written(1250).console())
+    page.set_viewport_size({"width": width, "height": 1100})
+    page.locator("[data-node=n1]").click()
+    menu, card = page.locator(".dr-menu").bounding_box(), page.locator(".dr-card").bounding_box()
+    assert menu["x"] >= 0
+    assert menu["x"] + menu["width"] <= card["x"]

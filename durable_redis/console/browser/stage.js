@@ -77,7 +77,7 @@ class Stage {
       part.lanes.push({ bar, count });
     });
     this.nodes[name] = part;
-    this.opens(part.group, () => [String(part.state), name, x > 220 ? [x - 214, y - 8] : [x + 120, y + 36]]);
+    this.opens(part.group, () => [String(part.state), name, x > 220 ? [x - 12, y - 8, "left"] : [x + 120, y + 36]]);
     return part.group;
   }
   opens(element, what) {
@@ -164,7 +164,7 @@ class Menu {
     this.root.addEventListener("keydown", (event) => this.key(event));
     this.root.addEventListener("focusout", (event) => { if (!this.root.contains(event.relatedTarget)) this.close(); });
   }
-  open(menu, name, [x, y], opener) {
+  open(menu, name, [x, y, side], opener) {
     const entries = this.stage.console.model.get("menus")[menu] ?? [];
     this.opener = opener;
     const items = entries.map((act) => {
@@ -177,10 +177,10 @@ class Menu {
     if (first > 0) items.splice(first, 0, make("hr"));
     this.root.replaceChildren(make("p", {}, menu === "client" ? `let ${name} …` : `what happens to ${name}?`), ...items);
     const scale = this.stage.svg.getBoundingClientRect().width / this.stage.svg.viewBox.baseVal.width;
-    this.root.style.left = `${x * scale}px`;
-    this.root.style.top = `${y * scale}px`;
     this.root.setAttribute("aria-label", `act on ${name}`);
     this.root.hidden = false;
+    this.root.style.left = `${Math.max(0, x * scale - (side === "left" ? this.root.offsetWidth : 0))}px`;
+    this.root.style.top = `${y * scale}px`;
     this.root.querySelector("button")?.focus({ preventScroll: true });
   }
   close(focus = false) {
