@@ -35,6 +35,7 @@ from durable_redis.lab.run import Run, replay
 from durable_redis.lab.source import source
 from durable_redis.lab.sweep import Sweep, sweep
 from durable_redis.lab.tasks import Task
+from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.linearizability import linearizable
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "Run",
     "Sweep",
     "Task",
+    "fuzz",
     "linearizable",
     "replay",
     "scenarios",
