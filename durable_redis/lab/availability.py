@@ -16,6 +16,7 @@ from durable_redis.lab.errors import LabError
 from durable_redis.sim import EPOCH_US
 
 if TYPE_CHECKING:
+    from durable_redis.lab.playback import Playback
     from durable_redis.lab.run import Run
 
 LEAST_US = 100_000
@@ -53,8 +54,13 @@ class Availability:
 
 def availability(run: Run) -> Availability:
     """Measure the writes of a run so far.  Raises LabError if there were none."""
-    operations = [operation for client in run.playback.clients() for operation in client.operations]
-    now_us = EPOCH_US + run.playback.world.now_us
+    return measure(run.playback)
+
+
+def measure(playback: Playback) -> Availability:
+    """The same of a playback that nobody looks at."""
+    operations = [operation for client in playback.clients() for operation in client.operations]
+    now_us = EPOCH_US + playback.world.now_us
     writes = [op for op in operations if op.argv[0].upper() == b"SET" and op.due_us <= now_us]
     if not writes:
         raise LabError("no write was wanted yet: let a client write something, and play")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_redis.lab.matrix import Matrix
 from durable_redis.lab.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -59,4 +60,32 @@ def losses(*sweeps: Sweep, titles: tuple[str, ...] = ()) -> Figure:
         panel.set_title(title, loc="left", fontsize=11, color=INK)
     panels[0].set_ylabel("acknowledged writes lost")
     panels[0].legend(frameon=False)
+    return figure
+
+
+def dilemma(costs: Matrix) -> Figure:
+    """Every configuration, numbered, by the worst that any fault does to it: writes lost up, silence to the right."""
+    from matplotlib import pyplot
+
+    figure, panel = pyplot.subplots(figsize=(8.4, 4.0), layout="constrained")
+    pyplot.close(figure)
+    worst = {row: costs.worst(row) for row in costs.rows}
+    places: dict[tuple[int, int], list[int]] = {}
+    for number, (lost, silent_us) in enumerate(worst.values(), start=1):
+        places.setdefault((round(silent_us / 1e6), lost), []).append(number)
+    for (silent_s, lost), numbers in places.items():
+        panel.plot(silent_s, lost, "o" if lost else "s", color=ORANGE if lost else GREEN, markersize=9)
+        words = ", ".join(map(str, numbers))
+        aside = {"xytext": (-9, 0), "ha": "right"} if len(numbers) > 1 else {"xytext": (9, 0)}
+        panel.annotate(words, (silent_s, lost), textcoords="offset points", va="center", weight="bold", **aside)
+    panel.plot(0, 0, "*", color=INK, markersize=15, fillstyle="none")
+    panel.annotate("what one would like", (0, 0), (12, 0), textcoords="offset points", va="center", fontsize=9)
+    panel.set_xlim(-1, panel.get_xlim()[1] * 1.1)
+    panel.set_ylim(-9, panel.get_ylim()[1] * 1.05)
+    panel.set_xlabel("the longest silence that any of the faults causes (s)")
+    panel.set_ylabel("the most writes that any of them erases")
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.grid(color="#e4e7eb", linewidth=0.8)
+    names = "\n".join(f"{number:2}  {row}" for number, row in enumerate(worst, start=1))
+    panel.text(1.03, 1, names, transform=panel.transAxes, va="top", fontsize=9, linespacing=1.7, color=INK)
     return figure
