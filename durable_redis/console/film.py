@@ -169,7 +169,7 @@ class Film:
             case Synced(path=path, error=error):
                 self._synced(number, step, path, error)
             case Rename(new=new) if new == self.playback.deployment.config.dbfilename:
-                self.has_snapshots = True
+                self.has_snapshots |= machine == self.playback.deployment.nodes[0]  # a replica renames what it was sent
                 self.marks.append(("snapshot", at_us, machine))
             case Note(kind="rewritten"):
                 self.marks.append(("rewrite", at_us, machine))

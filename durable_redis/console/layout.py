@@ -48,7 +48,7 @@ def _side_by_side(zone: str, node: str, clients: Sequence[str], card: int) -> di
 def _columns(zones: Mapping[str, Sequence[str]], clients: Sequence[str], card: int) -> dict[str, Any]:
     """Several nodes: a column a zone, the clients above."""
     width = (WIDTH - GAP * (len(zones) - 1)) // len(zones)
-    top = 84
+    top = 104
     height = top + max(len(nodes) for nodes in zones.values()) * (card + 16)
     nodes: dict[str, Box] = {}
     columns: dict[str, Box] = {}

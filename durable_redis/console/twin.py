@@ -8,6 +8,7 @@ itself, because a notebook that is not trusted yet shows nothing else.  The same
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from durable_redis.console import layout, model, timeline
@@ -22,6 +23,10 @@ COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "OK": GREY}
 TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT}
 SHAPES = ("●", "◌", "✕", "✕")
 MARGIN = 18
+LIFT = (8, 30)
+"""So far above the cards run the wires between nodes: of neighbouring zones, and of those further apart."""
+MOST_ON_A_WIRE = 3
+"""So many messages are drawn one by one."""
 TRACK_X, TRACK_WIDTH = 92, layout.TRACK
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
@@ -56,7 +61,7 @@ def in_words(film: Film, still: dict[str, Any]) -> str:
         places = ", ".join(f"{words} {count}" for words, count in counts)
         running = f" An {FSYNCING.replace(' running', ' runs')}." if FSYNCING in node["note"] else ""
         lines.append(f"  {name}: writes in each place: {places}.{running}")
-    for message in still["messages"]:
+    for message in chain.from_iterable(_by_wire(still["messages"])):
         held = ", held there" if message["held"] else ""
         lines.append(f"  On the wire: {message['label']}, from {message['from']} to {message['to']}{held}.")
     lines += [f"  Where are my bytes? {group.text}." for group in still["board"]["groups"]]
@@ -133,16 +138,29 @@ def _card(name: str, node: dict[str, Any], box: tuple[int, int, int, int], full:
 
 
 def _messages(still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
-    many = len(still["messages"])
-    for rank, message in enumerate(still["messages"]):
-        (x1, y1), (x2, y2) = _wire(room, message["from"], message["to"])
-        part = 0.5 + ((rank - (many - 1) / 2) * min(0.24, 0.8 / many) if many > 1 else 0)
-        x, y = round(x1 + (x2 - x1) * part), round(y1 + (y2 - y1) * part)
-        yield rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
-        arrow = f"← {message['label']}" if x2 < x1 else f"{message['label']} →"
-        yield text(x, y - 14, arrow, INK, 11, 600, "middle")
-        if message["held"]:
-            yield text(x, y + 22, "held", SOFT, 11, anchor="middle")
+    for messages in _by_wire(still["messages"]):
+        many = len(messages)
+        for rank, message in enumerate(messages):
+            (x1, y1), (x2, y2) = _wire(room, message["from"], message["to"])
+            part = 0.5 + ((rank - (many - 1) / 2) * min(0.24, 0.8 / many) if many > 1 else 0)
+            x, y = round(x1 + (x2 - x1) * part), round(y1 + (y2 - y1) * part)
+            yield rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
+            arrow = f"← {message['label']}" if x2 < x1 else f"{message['label']} →"
+            yield text(x, y - 14, arrow, INK, 11, 600, "middle")
+            if message["held"]:
+                yield text(x, y + 22, "held", SOFT, 11, anchor="middle")
+
+
+def _by_wire(messages: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The messages of each wire.  Where they would lie upon one another, the oldest stands for all of them."""
+    wires: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for message in messages:
+        wires.setdefault(tuple(sorted((message["from"], message["to"]))), []).append(message)
+    for on_wire in wires.values():
+        if len(on_wire) > MOST_ON_A_WIRE:
+            yield [on_wire[0] | {"label": f"{len(on_wire)} messages"}]
+        else:
+            yield on_wire
 
 
 def _board(still: dict[str, Any]) -> Iterator[str]:
@@ -317,6 +335,8 @@ def _port(room: dict[str, Any], name: str, other: str) -> tuple[int, int]:
     boxes = {**room["clients"], **room["nodes"]}
     x, y, width, height = boxes[name]
     other_x, other_y, other_width, _ = boxes[other]
+    if name in room["nodes"] and other in room["nodes"] and x != other_x:
+        return x + width // 2, min(y, other_y) - LIFT[abs(x - other_x) > 1.5 * width]
     if other_x >= x + width:
         return x + width, y + min(height, 140) // 2
     if other_x + other_width <= x:

@@ -111,3 +111,19 @@ def test_a_picture_shows_a_running_fsync_and_a_machine_without_power():
 
 def test_what_was_lost_is_said_in_words():
     assert "w109 to w123 (15 writes): OK was said, and they are gone" in repr(recovered().picture())
+
+
+def test_many_messages_on_one_wire_are_drawn_as_one_that_says_how_many():
+    run = dr.ReplicatedRedis(replicas=2, sentinels=0).start(seed=7)
+    run.write(60, every_ms=10)
+    for replica in ("n2", "n3"):
+        run.cut("n1", replica, both=False, at_ms=300)
+    run.play(until_ms=600)
+    picture = run.picture()
+    stalled = [message for message in picture.still["messages"] if message["from"] == "n1"]
+    assert len(stalled) > 40
+    assert picture.svg.count(" messages →") == 2
+    assert re.findall(r"On the wire: (\d+) messages, from n1 to (n\d)", repr(picture)) == [
+        (str(sum(message["to"] == name for message in stalled)), name) for name in ("n2", "n3")
+    ]
+    assert len(picture.svg) < 15 * 1024

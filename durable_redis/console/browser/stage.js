@@ -8,6 +8,19 @@ const SHAPES = ["●", "◌", "✕", "✕"]; // the shape that goes with each st
 const GLIDE_MS = 320;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
+const LIFT = [8, 30]; // so far above the cards run the wires between nodes: of neighbouring zones, and of those further apart
+const MOST_ON_A_WIRE = 3; // so many messages are drawn one by one
+
+/** The messages of each wire.  Where they would lie upon one another, the oldest stands for all of them. */
+function byWire(messages) {
+  const wires = new Map();
+  for (const message of messages) {
+    const wire = [message.from, message.to].sort().join();
+    wires.set(wire, [...(wires.get(wire) ?? []), message]);
+  }
+  return [...wires.values()].map((many) => many.length > MOST_ON_A_WIRE ? [{ ...many[0], label: `${many.length} messages` }] : many);
+}
+
 function place(group, [x, y]) { group.style.transform = `translate(${x}px, ${y}px)`; }
 
 class Stage {
@@ -43,6 +56,7 @@ class Stage {
   port(room, name, other) {
     const [x, y, width, height] = room.nodes[name] ?? room.clients[name] ?? [0, 0, 0, 0];
     const [ox, oy, owidth] = room.nodes[other] ?? room.clients[other] ?? [0, 0, 0, 0];
+    if (room.nodes[name] && room.nodes[other] && x !== ox) return [x + width / 2, Math.min(y, oy) - LIFT[Number(Math.abs(x - ox) > 1.5 * width)]];
     if (ox >= x + width) return [x + width, y + Math.min(height, 140) / 2];
     if (ox + owidth <= x) return [x, y + Math.min(height, 140) / 2];
     return oy > y ? [x + width / 2, y + height] : [x + width / 2, y];
@@ -116,7 +130,7 @@ class Stage {
 
   /** Messages glide: a new one from its sender to the middle of the wire, one that arrived on to its target. */
   paintMessages(film, step, forward) {
-    const now = new Map(film.messages(step).map((message) => [message.number, message]));
+    const wires = byWire(film.messages(step)), now = new Set(wires.flat().map((message) => message.number));
     for (const [number, shown] of this.messages) {
       if (now.has(number)) continue;
       this.messages.delete(number);
@@ -125,28 +139,29 @@ class Stage {
       place(shown.group, shown.to);
       setTimeout(() => shown.group.remove(), GLIDE_MS);
     }
-    const many = now.size;
-    [...now.values()].forEach((message, rank) => {
-      const from = this.port(film.room, message.from, message.to), to = this.port(film.room, message.to, message.from);
-      const part = 0.5 + (many > 1 ? (rank - (many - 1) / 2) * Math.min(0.24, 0.8 / many) : 0);
-      const at = [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
-      let shown = this.messages.get(message.number);
-      if (!shown) {
-        shown = { group: this.message(message, to[0] < from[0]), to };
-        this.messages.set(message.number, shown);
-        place(shown.group, forward ? from : at);
-        this.layer.append(shown.group);
-        shown.group.getBoundingClientRect(); // so that the glide begins where the message is
-      }
-      place(shown.group, at);
-      this.holdMark(shown.group, message);
-    });
+    for (const messages of wires) messages.forEach((message, rank) => this.paintMessage(film, message, rank, messages.length, forward));
   }
-  message({ number, label }, leftwards) {
+  paintMessage(film, message, rank, many, forward) {
+    const from = this.port(film.room, message.from, message.to), to = this.port(film.room, message.to, message.from);
+    const part = 0.5 + (many > 1 ? (rank - (many - 1) / 2) * Math.min(0.24, 0.8 / many) : 0);
+    const at = [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
+    let shown = this.messages.get(message.number);
+    if (!shown) {
+      shown = { group: this.message(message), to };
+      this.messages.set(message.number, shown);
+      place(shown.group, forward ? from : at);
+      this.layer.append(shown.group);
+      shown.group.getBoundingClientRect(); // so that the glide begins where the message is
+    }
+    place(shown.group, at);
+    shown.group.querySelector(".dr-label").textContent = to[0] < from[0] ? `← ${message.label}` : `${message.label} →`;
+    this.holdMark(shown.group, message);
+  }
+  message({ number }) {
     const group = make("g", { class: "dr-message", "data-message": number, tabindex: 0, role: "button" },
       make("rect", { x: -34, y: -26, width: 68, height: 52, fill: "transparent" }), // what a finger can hit
       make("rect", { class: "dr-dot", x: -7, y: -7, width: 14, height: 14, rx: 7 }),
-      text(0, -14, leftwards ? `← ${label}` : `${label} →`), text(0, 22, "", { class: "soft dr-held" }));
+      text(0, -14, "", { class: "dr-label" }), text(0, 22, "", { class: "soft dr-held" }));
     pressable(group, () => this.console.act(group.dataset.held === "true" ? "release" : "hold", [number]));
     return group;
   }
