@@ -26,6 +26,7 @@ Move: TypeAlias = tuple[str] | tuple[str, int] | tuple[str, str, str]
 KILL, POWER, DISK, RESTART = (
     ("act", "n1", words) for words in ("kill the process", "power loss", "lose the disk", "restart")
 )
+ALL_THREE = ("n1", "n2", "n3")
 
 SOLUTIONS: dict[str, list[list[Move]]] = {
     "00": [
@@ -56,6 +57,11 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [POWER, RESTART],
         [("act", "n1", "failing writes"), ("end",), ("act", "n1", "heal the disk"), RESTART],
         [DISK, RESTART],
+    ],
+    "07": [
+        [POWER, ("end",)],
+        [*(("act", node, "power loss") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
+        [*(("act", node, "lose the disk") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
     ],
 }
 CASES = [(chapter, place) for chapter, solutions in SOLUTIONS.items() for place in range(len(solutions))]

@@ -77,3 +77,17 @@ def longest_wait_ms(run: Run) -> float:
         and (operation.answered_us is None or operation.answered_us > now_us)
     ]
     return max(waiting, default=0) / 1000
+
+
+def heir(run: Run) -> str:
+    """The server that the deployment names as its primary, if it is up; "" while there is none."""
+    views = run.playback.views()
+    name = run.deployment.survivor(views)
+    return name if name and views[name].get("role") == "primary" and run.deployment.settled(views) else ""
+
+
+def all_came_back(run: Run) -> bool:
+    """Whether every node has crashed at least once, and is up again."""
+    crashed = {crash.machine for crash in run.crashes()}
+    views = run.playback.views()
+    return all(node in crashed and views[node].get("ready") for node in run.deployment.nodes)

@@ -165,13 +165,15 @@ class Function:
 class Settings:
     """Options for a deployment, as a dict.  They are tried by building it."""
 
+    builds: Callable[..., object] = Redis
+
     def take(self, given: Any) -> dict[str, Any]:
         if given is ...:
             raise NotAttempted
         if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
             raise Refused(f"Settings are asked for, such as dict(appendonly=True), and this is {named(given)}.")
         try:
-            Redis(**given)
+            self.builds(**given)
         except ValueError as error:  # ConfigError and LabError: each is a sentence already
             raise Refused(f"These settings are refused: {short(str, error).rstrip('.')}.") from None
         except READERS_ERRORS as error:

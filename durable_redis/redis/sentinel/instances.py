@@ -63,8 +63,7 @@ class Server(Instance):
         if report.primary != self.primary:
             self.primary, self.primary_since_us = report.primary, now
         self.link_up, self.link_down_us = report.link_up, report.link_down_us
-        if report.role == REPLICA:  # an old primary that still believes to be one says nothing of how far it followed
-            self.priority, self.offset = report.priority, report.offset
+        self.priority, self.offset = report.priority, report.offset
         return restarted
 
 
@@ -100,7 +99,7 @@ class Report:
     primary: str = ""  # of a replica: whom it follows
     link_up: bool = False
     link_down_us: int = 0
-    priority: int = 100  # this and the offset: of a replica
+    priority: int = 100
     offset: int = 0
 
 
@@ -130,7 +129,7 @@ def read_info(text: object) -> Report | None:
         link_up=replica and fields.get(b"master_link_status") == b"up",
         link_down_us=max(0, _number(fields, b"master_link_down_since_seconds", 0)) * 1_000_000 if replica else 0,
         priority=_number(fields, b"slave_priority", 100),
-        offset=_number(fields, b"slave_repl_offset", 0) if replica else 0,
+        offset=_number(fields, b"slave_repl_offset" if replica else b"master_repl_offset", 0),
     )
 
 

@@ -1,0 +1,230 @@
+"""Chapter 07, "Availability or durability: with these parts, pick one": its exercises and exit questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from durable_redis.classroom.checking import Exercise, Wrong
+from durable_redis.classroom.kinds import Choice, Number, Settings
+from durable_redis.classroom.quiz import Question
+from durable_redis.lab.deployments import ReplicatedRedis
+from durable_redis.lab.matrix import FAULTS, SETUPS, matrix
+from durable_redis.lab.run import Run
+
+SEED = 7
+ROOM: dict[str, Any] = {
+    "replicas": 2,
+    "sentinels": 3,
+    "down_after_ms": 3_000,
+    "failover_timeout_ms": 6_000,
+    "save": (),
+    "appendonly": True,
+    "appendfsync": "always",
+}
+"""The room of this chapter: three servers, each with a log that is synced before every OK."""
+
+
+def stalled(stall_ms: int, room: Mapping[str, Any] = ROOM) -> Run:
+    """The incident of section 1: both links from n1 stall, and so much later its power goes; somebody takes over."""
+    run = ReplicatedRedis(**room).start(seed=SEED)
+    run.write(300, every_ms=10)
+    for replica in ("n2", "n3"):
+        run.cut("n1", replica, both=False, at_ms=1_500 - stall_ms)
+    run.crash("n1", "power loss", at_ms=1_500)
+    run.play(until_ms=8_000)
+    return run
+
+
+# -- 8.1: the stall is the loss ---------------------------------------------------------------------------------------
+
+
+@cache
+def lost_after_400_ms() -> int:
+    return stalled(400).receipt().lost
+
+
+HEIR_LACKS = Exercise(
+    name="heir-lacks",
+    kind=Number("writes", 0),
+    truth=lost_after_400_ms,
+    accept=lambda outcome, truth: abs(outcome - truth) <= 1,
+    solution=40,
+    right="Just what the heir had not received: in the run, {truth}.",
+    wrong=(
+        Wrong(0, "Each of them is on the platter of n1. But nobody asks n1: its heir never received them."),
+        Wrong(
+            60,
+            "That was the incident of section 1, where the links had stalled for 600 ms. The loss is as long as the "
+            "stall.",
+        ),
+        Wrong(
+            390,
+            "While nobody leads, nothing is acknowledged, so nothing of that time can be lost. What counts is the time "
+            "between the stall and the death.",
+            when=lambda given, outcome: given >= 300 and given != 400,
+        ),
+        Wrong(
+            400,
+            "A stall of 400 ms, at one write every 10 ms: how many writes is that?",
+            when=lambda given, outcome: given == 400,
+        ),
+        Wrong(20, "On the average, perhaps. Here the stall lasts until the death, and nothing gets through it."),
+    ),
+    otherwise="The run says {truth}: what was acknowledged between the stall and the death.",
+)
+
+# -- 8.2: a restart that is too quick ---------------------------------------------------------------------------------
+
+QUICK_STUB = {name: value for name, value in ROOM.items() if name != "appendfsync"} | {"appendonly": False}
+
+
+def lost_to_a_quick_restart(settings: Mapping[str, Any]) -> int:
+    """The primary's process dies, and a supervisor starts it again before any sentinel has missed it."""
+    run = ReplicatedRedis(**settings).start(seed=SEED)
+    run.write(100, every_ms=10)
+    run.play(until_ms=2_000)
+    if run.deployment.controls:
+        run.crash("n1", "process kill")
+        run.restart("n1", at_ms=2_200)
+    run.play(until_ms=15_000)
+    return run.receipt().lost
+
+
+QUICK_RESTART = Exercise(
+    name="quick-restart",
+    kind=Settings(ReplicatedRedis),
+    truth=lambda: 0,
+    outcome=lost_to_a_quick_restart,
+    stub=QUICK_STUB,
+    solution=QUICK_STUB | {"appendonly": True},
+    right="Nothing is lost: whoever leads afterwards has them all.",
+    wrong=(
+        Wrong(
+            QUICK_STUB | {"replicas": 4},
+            "More replicas copy more of nothing: {outcome} writes are lost.",
+            when=lambda given, outcome: bool(outcome) and given.get("replicas", 2) > 2,
+        ),
+        Wrong(
+            QUICK_STUB | {"min_replicas_to_write": 1},
+            "This refuses writes while replicas are missing. Nothing was missing: the primary was empty, and {outcome} "
+            "writes are gone.",
+            when=lambda given, outcome: bool(outcome) and bool(given.get("min_replicas_to_write")),
+        ),
+        Wrong(
+            QUICK_STUB | {"down_after_ms": 5_000},
+            "No sentinel had missed the primary before it was back; {outcome} writes are gone. What does it have then?",
+            when=lambda given, outcome: bool(outcome),
+        ),
+    ),
+)
+
+# -- 8.3: the only row of zeros ----------------------------------------------------------------------------------------
+
+NONE = "none of them"
+CHOICES = (
+    "one node, log always",
+    "two replicas, log always",
+    "... and min-replicas 1",
+    "... and WAIT 1",
+    "... and WAIT 2",
+    NONE,
+)
+
+
+class Row(NamedTuple):
+    """The worst of a row: writes lost, seconds of silence, and to which fault most is lost."""
+
+    lost: int
+    silent_s: float
+    fault: str
+
+
+@cache
+def row(name: str) -> Row | None:
+    if name not in SETUPS:
+        return None
+    costs = matrix({name: SETUPS[name]})
+    worst = max(FAULTS, key=lambda fault: costs[name, fault].lost)
+    lost, silent_us = costs.worst(name)
+    return Row(lost, round(silent_us / 1e6, 1), worst)
+
+
+NO_LOSS = Exercise(
+    name="no-loss",
+    kind=Choice(tuple(choice.lower() for choice in CHOICES)),
+    truth=lambda: 0,
+    outcome=lambda choice: row(next(name for name in CHOICES if name.lower() == choice)),
+    accept=lambda outcome, truth: outcome is not None and outcome.lost == truth,
+    solution="... and WAIT 2",
+    right="Nothing that the clients believed is gone, whatever happened; and at worst there was silence for "
+    "{outcome.silent_s} s, because *every* copy has to answer.",
+    wrong=(
+        Wrong("one node, log always", "The log lives on the disk, and a lost disk takes it: {outcome.lost} are gone."),
+        Wrong(
+            "two replicas, log always", "Nobody waited for a copy: {outcome.lost} are gone in the worst of its cells."
+        ),
+        Wrong(
+            "... and min-replicas 1",
+            "It looks back, not ahead: {outcome.lost} are gone when the heir is the wrong one.",
+            when=lambda given, outcome: given == "... and min-replicas 1",
+        ),
+        Wrong(
+            "... and WAIT 1",
+            "One copy was awaited, and the one who inherited was another: {outcome.lost} are gone.",
+            when=lambda given, outcome: given == "... and wait 1",
+        ),
+        Wrong(NONE, "One row of the matrix has only zeros on the left of its slashes. What stands on the right?"),
+    ),
+)
+
+EXERCISES = (HEIR_LACKS, QUICK_RESTART, NO_LOSS)
+
+# -- before you go -----------------------------------------------------------------------------------------------------
+
+QUESTIONS = (
+    Question(
+        "Every server runs `appendfsync always`. The primary dies, a replica takes over, and writes are gone. Whose "
+        "fault is it?",
+        {
+            "the disk's": "The disk kept every one of them. It stood in the wrong machine.",
+            "nobody's: it is the design": "OK meant *on the platter of n1*. The failover made n2 the database, and "
+            "OK had never said anything about n2.",
+            "the sentinels': they were too quick": "However long they wait: if n1 does not come back, its heir does "
+            "not have them.",
+        },
+        "nobody's: it is the design",
+    ),
+    Question(
+        "Your primary is down, and its disk is well. What do you choose between?",
+        {
+            "losing writes, or waiting for a repair": "To promote a copy loses what it lacks; to wait for the machine "
+            "loses nothing, and serves nobody.",
+            "sentinels and a cluster": "Both promote a copy. The choice is whether to promote at all.",
+            "nothing: copy its log to the replica": "That would be a third way. These parts do not have it; "
+            "MySQL's tools try just that (chapter 11).",
+        },
+        "losing writes, or waiting for a repair",
+    ),
+    Question(
+        "WAIT 1 returned 1. Under which condition can the write still be lost?",
+        {
+            "none: it is on two servers": "It is in the memory of two servers. A third one may inherit.",
+            "another replica is promoted": "WAIT counts who has it, and has no say in who inherits.",
+            "the primary's log is not synced": "Even if it is: the log of a dead primary helps nobody.",
+        },
+        "another replica is promoted",
+    ),
+    Question(
+        "What does `min-replicas-to-write 1` promise?",
+        {
+            "each write is on a replica": "It does not look at the write at all. It asks whether a replica was "
+            "heard of lately.",
+            "a limit in time to what is lost": "Yes: a primary that hears of nobody stops after max-lag. What it took "
+            "until then may be gone; and if a replica is cut off together with it, nothing stops it.",
+            "that a failover loses nothing": "In the matrix, its row loses writes to two of the faults.",
+        },
+        "a limit in time to what is lost",
+    ),
+)
