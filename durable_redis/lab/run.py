@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.lab import availability as availabilities
+from durable_redis.lab import failover as failovers
 from durable_redis.lab import latency as latencies
 from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
@@ -32,6 +33,7 @@ from durable_redis.sim.scenario import Action, ReplayError, Scenario, checks, co
 if TYPE_CHECKING:
     from durable_redis.lab.availability import Availability
     from durable_redis.lab.client import Operation
+    from durable_redis.lab.failover import Failover
     from durable_redis.lab.latency import Latency
     from durable_redis.lab.life import Life
     from durable_redis.lab.receipt import Receipt
@@ -219,6 +221,10 @@ class Run(Verbs):
     def life(self, key: str, value: str | None = None) -> Life:
         """The steps of one write's life, from its client to the platter: the newest of this key, or of this value."""
         return lives.life(self, key, value)
+
+    def failover(self) -> Failover:
+        """The first failover of this branch, event by event: who missed the primary, who agreed, who was chosen."""
+        return failovers.failover(self)
 
     def latency(self) -> Latency:
         """How long the clients waited for their answers."""
