@@ -27,6 +27,7 @@ The code is meant to be read, in this order, one sitting a line:
 """
 
 from durable_redis.console import Console
+from durable_redis.console.diagram import diagram
 from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import ElastiCache, Redis, RedisCluster, ReplicatedRedis
 from durable_redis.lab.errors import LabError
@@ -51,6 +52,7 @@ __all__ = [
     "Run",
     "Sweep",
     "Task",
+    "diagram",
     "fuzz",
     "linearizable",
     "replay",

@@ -1,0 +1,42 @@
+"""A diagram shows the table that the code is held to, no more and no less."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from importlib import import_module
+
+import pytest
+
+import durable_redis as dr
+from durable_redis.redis.sentinel.failover import TRANSITIONS, State
+
+MODULES = ("sentinel.failover", "replication.phase", "cluster.election", "persistence.aof")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_state_and_every_way_is_in_the_picture_and_in_the_words(module):
+    table = import_module(f"durable_redis.redis.{module}").TRANSITIONS
+    picture = dr.diagram(table)
+    words = repr(picture)
+    for state, after in table.items():
+        assert f"  {state.value} -> {', '.join(target.value for target in after)}" in words
+    root = ElementTree.fromstring(picture.svg)
+    assert {state.value for state in table} <= {element.text for element in root.iter()}
+    order = list(table)
+    down = sum(target in order[order.index(state) + 1 :][:1] for state, after in table.items() for target in after)
+    tags = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert tags.count("circle") == sum(map(len, table.values())) - down
+    assert not {"style", "script", "defs"} & set(tags)
+    assert len(picture.svg) < 15 * 1024
+
+
+def test_a_way_that_is_added_is_drawn():
+    before = dr.diagram(TRANSITIONS).svg
+    longer = {**TRANSITIONS, State.WAIT_PROMOTION: (*TRANSITIONS[State.WAIT_PROMOTION], State.SELECT_REPLICA)}
+    assert dr.diagram(longer).svg.count("<circle") == before.count("<circle") + 1
+
+
+def test_the_sentence_of_a_state_is_that_of_its_module():
+    picture = dr.diagram(TRANSITIONS)
+    assert picture.sentences["SELECT_REPLICA"] == "choose the best replica"
+    assert set(picture.sentences) == set(State.__members__)
