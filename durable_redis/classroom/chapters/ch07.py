@@ -221,10 +221,10 @@ QUESTIONS = (
         {
             "each write is on a replica": "It does not look at the write at all. It asks whether a replica was "
             "heard of lately.",
-            "a limit in time to what is lost": "Yes: a primary that hears of nobody stops after max-lag. What it took "
-            "until then may be gone; and if a replica is cut off together with it, nothing stops it.",
+            "that a primary which hears of no replica stops": "After max-lag; what it took until then may be gone. If "
+            "a replica is cut off together with it, nothing stops it, and to the wrong heir it is no help.",
             "that a failover loses nothing": "In the matrix, its row loses writes to two of the faults.",
         },
-        "a limit in time to what is lost",
+        "that a primary which hears of no replica stops",
     ),
 )
