@@ -9,7 +9,7 @@ A move is one of
     ("message",)                      click the message that is on the wire: hold it; or the one that is held: let it go
 
 Every list begins where its chapter's console stands when its cell has run.  The counts follow from the model: if it
-changes, `tests/classroom/test_tasks.py` says so.
+changes, `tests/classroom/test_lab_tasks.py` says so.
 """
 
 from __future__ import annotations
