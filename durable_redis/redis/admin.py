@@ -16,7 +16,7 @@ from durable_redis.contract import Compute, Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
 from durable_redis.formats.resp_commands import strict_integer
-from durable_redis.redis import conf_file, info, shutdown
+from durable_redis.redis import conf_file, info
 from durable_redis.redis.client import LATER
 from durable_redis.redis.config import OPTION_NAMES, REDIS_VERSION, ConfigError
 
@@ -295,20 +295,14 @@ def lastsave(server: RedisServer, call: Call) -> Reply:
 def shutdown_server(server: RedisServer, call: Call) -> Reply:
     options = [argument.upper() for argument in call.argv[1:]]
     if options == [b"ABORT"]:
-        return ErrorReply("ERR No shutdown in progress.")
+        return server.shutdown.abort()
     if any(option not in (b"SAVE", b"NOSAVE", b"NOW", b"FORCE") for option in options) or (
         b"SAVE" in options and b"NOSAVE" in options
     ):
         return ErrorReply("ERR syntax error")
-    client = _client(call)
-    wants_save = b"SAVE" in options or (bool(server.config.save) and b"NOSAVE" not in options)
-
-    def work(now: int) -> Effects:
-        error = yield from shutdown.shut_down(server, wants_save, b"FORCE" in options, now)
-        if error:
-            client.reply(ErrorReply("ERR Errors trying to SHUTDOWN. Check logs."))
-
-    server.todo.append(work)
+    save = b"SAVE" in options or (bool(server.config.save) and b"NOSAVE" not in options)
+    force, at_once = b"FORCE" in options, b"NOW" in options
+    server.todo.append(partial(server.shutdown.ask, _client(call), save, force, at_once))
     return LATER
 
 

@@ -38,6 +38,7 @@ _HIGHEST_HZ = 500
 _LEAST = {
     "auto_aof_rewrite_percentage": 0,
     "auto_aof_rewrite_min_size": 0,
+    "shutdown_timeout": 0,
     "replica_priority": 0,
     "repl_backlog_size": 1,
     "repl_backlog_ttl": 0,
@@ -92,6 +93,7 @@ class Config:
     config_file: str = ""
     hz: int = 10
     requirepass: str = ""
+    shutdown_timeout: int = 10
     # Replication
     replicaof: str = ""  # a machine's name, and perhaps a port
     masterauth: str = ""

@@ -54,13 +54,12 @@ from durable_redis.redis.replication.pause import Pause
 from durable_redis.redis.replication.primary import Primary
 from durable_redis.redis.replication.replica import Replica
 from durable_redis.redis.replication.stream import encode_effects
+from durable_redis.redis.shutdown import Shutdown
 
 if TYPE_CHECKING:
     from random import Random
 
     from durable_redis.engine import Effect
-
-CRON = "cron"
 
 
 class RedisServer:
@@ -90,6 +89,7 @@ class RedisServer:
         self.primary = Primary(self)
         self.replica = Replica(self)
         self.failover = Failover(self)
+        self.shutdown = Shutdown(self)
         self.todo: list[Callable[[int], Effects]] = []  # what the command just executed asked for, before its reply
         self.in_exec = False  # the command being run belongs to a transaction
         self.started_us = 0
@@ -128,7 +128,7 @@ class RedisServer:
             yield self.role_note()
         yield Note("ready", {"keys": len(self.engine.keyspace), **self.place()})
         self.ready = True
-        yield SetTimer(CRON, now + 1_000_000 // self.config.hz)
+        yield SetTimer("cron", now + 1_000_000 // self.config.hz)
 
     def handle(self, event: Event, now: int) -> Effects:
         if self.cluster is not None and self.cluster.owns(event):
@@ -163,7 +163,8 @@ class RedisServer:
 
     def before_sleep(self, now: int) -> Effects:
         # Whoever waited for what this batch brought goes on.
-        yield from self._let_go_on(now)
+        if self._unblocked or self.primary.waiters.waiting or self.failover.active:
+            yield from self._let_go_on(now)
         # The log first: write it, and with `always` fsync it.
         survived = yield from self.aof.flush(now)
         if not survived:
@@ -172,8 +173,10 @@ class RedisServer:
         if self.cluster is not None and not (yield from self.cluster.before_sleep(now)):
             return
         # Then the stream, to the replicas; and our own word to our primary.  No reply waits for what they answer.
-        yield from self.primary.send(now)
-        yield from self.replica.send()
+        if self.primary.is_listened_to:
+            yield from self.primary.send(now)
+        if self.replica.output:
+            yield from self.replica.send()
         # Then the replies.
         for connection in self._waiting:
             client = self.clients.get(connection)
@@ -192,7 +195,7 @@ class RedisServer:
             client = self._unblocked.pop(0)
             if client.connection in self.clients:
                 yield from self._receive(client, b"", now)
-        if waiters.wants_answers and not self.pause:
+        if waiters.wants_answers and not self.pause.active:
             waiters.wants_answers = False
             self.primary.ask_how_far()
 
@@ -248,18 +251,18 @@ class RedisServer:
         self._waiting[client.connection] = None
 
     def _execute(self, client: Client, argv: list[bytes], now: int) -> Effects:
-        if self.pause and self.pause.holds_back(client, argv):
+        if self.pause.active and self.pause.holds_back(client, argv):
             return
         client.commands += 1
         self.stats["commands"] += 1
         yield Compute("command")
-        self.in_exec = client.in_transaction
+        self.in_exec = client.queue is not None
         reply = self.engine.execute(client, argv, now // 1000)
         if self.propagate(now) and not self.replica.primary:
-            facts = {"connection": client.connection, "command": client.commands, **self.place()}
-            yield Note("executed", facts)
-        yield from self.work(now)
-        if not (client.blocked or client.in_transaction):
+            yield Note("executed", {"connection": client.connection, "command": client.commands, **self.place()})
+        if self.todo:
+            yield from self.work(now)
+        if client.queue is None and not client.blocked:
             client.written = self.offset
         if reply is not LATER:
             client.reply(reply)
@@ -289,7 +292,8 @@ class RedisServer:
         before = self.selected_db
         stream, self.selected_db = encode_effects(effects, before)
         self.offset += len(stream)
-        self.primary.feed(stream)
+        if self.primary.backlog is not None:
+            self.primary.feed(stream)
         if self.aof.selected_db == before:
             self.aof.selected_db = self.selected_db
             self.aof.feed(stream, now)
@@ -324,12 +328,13 @@ class RedisServer:
         self.propagate(now)
         yield from self.rewrite.cron(now)
         yield from self.snapshots.cron(now)
+        yield from self.shutdown.cron(now)
         period = 10 if self.failover.active else 1  # times a second
         if self._ticks % max(1, self.config.hz // period) == 0:
             yield from self.replica.cron(now)
             yield from self.primary.cron(now)
         self._ticks += 1
-        yield SetTimer(CRON, now + 1_000_000 // self.config.hz)
+        yield SetTimer("cron", now + 1_000_000 // self.config.hz)
 
     def _child_ended(self, name: str, result: Any, now: int) -> Effects:
         match name:

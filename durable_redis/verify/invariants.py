@@ -61,7 +61,10 @@ def _losses_are_explained(case: Case) -> Iterator[Found]:
     for write in lost:
         home = case.home(write)
         place = reference.at[home]
-        if place.decided_against(write) is None and evidence.calm:
+        went_on = place.decided_against(write) is not None
+        # Or it leads in a history of its own, from which that of the write has branched off.
+        led_on = place == place.stream.last and home == place.stream.node != write.node
+        if evidence.calm and not (went_on or led_on):
             yield write.step, write.at_us, home, f"{write} was acknowledged, and nothing has decided against it"
     gone = {id(write.operation) for write in lost}
     last: dict[bytes, Write] = {}

@@ -143,7 +143,7 @@ def test_info_of_a_primary():
         b"slave0:ip=n2,port=6379,state=online,offset=14,lag=1\r\nslave1:ip=n3,port=6379,state=wait_bgsave,offset=0,lag=0\r\n"
         b"master_repl_offset:14\r\n"
     )
-    assert read_info(text) == Report(role=PRIMARY, run_id="abc", replicas=("n2", "n3"), offset=14)
+    assert read_info(text) == Report(role=PRIMARY, run_id="abc", replicas=("n2", "n3"))
 
 
 def test_info_of_a_replica():
@@ -245,6 +245,15 @@ def choose(*replicas: Server, primary_down_us: int = 1_000_000) -> selection.Cho
     primary = Server("n1", PRIMARY, NOW)
     primary.down, primary.down_since_us = primary_down_us > 0, NOW - primary_down_us
     return selection.select(replicas, primary, 5_000_000, NOW)
+
+
+def test_an_old_primary_that_still_leads_does_not_win_by_the_offset_of_its_own_history():
+    """It has led on in a partition, and others lead its replicas since: all that it has counts for nothing."""
+    old, replica = server("n1"), server("n2", offset=1_000)
+    old.learn(read_info(b"role:master\r\nmaster_repl_offset:9000\r\n"), NOW)
+    assert choose(old, replica).replica == "n2"
+    old.learn(read_info(b"role:slave\r\nmaster_host:n3\r\nslave_repl_offset:9000\r\n"), NOW)
+    assert choose(old, replica).replica == "n1"
 
 
 def test_priority_before_offset_before_run_id():

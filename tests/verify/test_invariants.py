@@ -231,6 +231,17 @@ def test_a_survivor_that_is_only_behind_explains_no_loss() -> None:
     assert objections(story.evidence(home="n2")) == [], "before the room is calm it may still arrive"
 
 
+def test_a_primary_that_led_on_and_is_chosen_again_explains_the_losses_of_the_other() -> None:
+    story = written(2, "n2", "n3")
+    story.role("n2", "B", second="A")
+    story.ask(w(3), node="n2")
+    story.role("n2", "B", primary="n1")
+    story.sync("n2", "A", 20)
+    evidence = story.evidence(home="n1", calm=True)
+    assert judge(evidence) == []
+    assert [write.operation.argv[1] for write in Case(evidence).lost()] == [b"w3"]
+
+
 def test_a_receipt_that_misses_what_is_there_is_seen() -> None:
     story = written(2, "n2", "n3")
     receipt = [(operation, operation.argv[1] != b"w2") for operation in story.operations]

@@ -2,8 +2,10 @@
 
 These are three AUX fields of an RDB file, `repl-id`, `repl-offset` and `repl-stream-db` (the database that the stream
 had selected there).  With them a snapshot is as good as a replica that stopped at that moment: whoever starts from it
-may go on instead of starting anew.  The base of a log has none of them, since what comes behind it has no offsets: a
-server that starts from its log cannot go on.
+may go on instead of starting anew.  The base of a log names no history, since what comes behind it has no
+offsets: a server that starts from its log cannot go on.
+
+An offset without the name of a history says nothing, and nobody heeds it.  Redis leaves it out then; ours does not.
 """
 
 from __future__ import annotations

@@ -21,19 +21,19 @@ class Pause:
 
     def __init__(self, server: RedisServer) -> None:
         self.server = server
+        self.active = False
         self._reasons: list[str] = []
         self._held: list[Client] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._reasons)
-
     def begin(self, reason: str) -> None:
         self._reasons.append(reason)
+        self.active = True
         self.server.engine.is_replica = True
 
     def end(self, reason: str) -> None:
         self._reasons.remove(reason)
-        if not self._reasons:
+        self.active = bool(self._reasons)
+        if not self.active:
             self.server.engine.is_replica = bool(self.server.replica.primary)
             for client in self._held:
                 self.server.unblock(client)

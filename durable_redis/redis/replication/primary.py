@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from durable_redis.redis.client import Client
     from durable_redis.redis.server import RedisServer
 
-PING = encode_command([b"PING"])
+PING = encode_command([b"ping"])
 GETACK = encode_command([b"REPLCONF", b"GETACK", b"*"])
 
 
@@ -48,9 +48,8 @@ class Primary:
     # -- the stream --------------------------------------------------------------------------------------------------
 
     def feed(self, stream: bytes | bytearray) -> None:
-        """The next bytes of the stream.  Their offset has been counted already."""
-        if self.backlog is None:
-            return
+        """The next bytes of the stream.  Their offset has been counted already, and there is a backlog."""
+        assert self.backlog is not None, "nobody has ever asked for the stream"
         self.backlog.append(stream)
         for follower in self.followers.values():
             follower.feed(stream)
@@ -59,6 +58,11 @@ class Primary:
         """Put a command of our own into the stream: it changes no data, and counts all the same."""
         self.server.offset += len(command)
         self.feed(command)
+
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether anybody listens to the stream, or waits for those who do."""
+        return bool(self.followers or self.waiters.waiting)
 
     def send(self, now: int) -> Effects:
         """Hand over to the kernel what is there for each replica; the log is written."""
@@ -162,16 +166,16 @@ class Primary:
     def cron(self, now: int) -> Effects:
         """What nobody asks for (replication.c `replicationCron`)."""
         config, leads = self.server.config, not self.server.replica.primary
-        if self.followers and leads and self._ticks % config.repl_ping_replica_period == 0 and not self.server.pause:
+        its_turn = self._ticks % config.repl_ping_replica_period == 0
+        if self.followers and leads and its_turn and not self.server.pause.active:
             self.add(PING)
         self._ticks += 1
         for follower in list(self.followers.values()):
             if self.sync.keeps_waiting(follower):
                 yield Send(follower.client.connection, b"\n")
             if follower.state is SyncState.ONLINE and now - follower.heard_us > config.repl_timeout * 1_000_000:
-                yield from self.drop(
-                    follower, f"it was silent for more than repl-timeout, {config.repl_timeout} s", now
-                )
+                reason = f"it was silent for more than repl-timeout, {config.repl_timeout} s"
+                yield from self.drop(follower, reason, now)
         alone_s = (now - self.alone_since_us) // 1_000_000
         if self.backlog is not None and not self.followers and leads and 0 < config.repl_backlog_ttl < alone_s:
             # Nobody will be able to go on any more, so the history needs another name.

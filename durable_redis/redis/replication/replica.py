@@ -128,7 +128,7 @@ class Replica:
         server = self.server
         if is_address(self.address):  # a file could hold no other
             server.config = server.config.edited(replicaof=self.address)
-        server.engine.is_replica = bool(self.primary or server.pause)
+        server.engine.is_replica = bool(self.primary) or server.pause.active
         server.selected_db = None  # the stream goes on with a SELECT: a replica may have come from elsewhere
 
     # -- the link ----------------------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ class Server(Instance):
         if report.primary != self.primary:
             self.primary, self.primary_since_us = report.primary, now
         self.link_up, self.link_down_us = report.link_up, report.link_down_us
-        self.priority, self.offset = report.priority, report.offset
+        if report.role == REPLICA:  # an old primary that still believes to be one says nothing of how far it followed
+            self.priority, self.offset = report.priority, report.offset
         return restarted
 
 
@@ -99,7 +100,7 @@ class Report:
     primary: str = ""  # of a replica: whom it follows
     link_up: bool = False
     link_down_us: int = 0
-    priority: int = 100
+    priority: int = 100  # this and the offset: of a replica
     offset: int = 0
 
 
@@ -129,7 +130,7 @@ def read_info(text: object) -> Report | None:
         link_up=replica and fields.get(b"master_link_status") == b"up",
         link_down_us=max(0, _number(fields, b"master_link_down_since_seconds", 0)) * 1_000_000 if replica else 0,
         priority=_number(fields, b"slave_priority", 100),
-        offset=_number(fields, b"slave_repl_offset" if replica else b"master_repl_offset", 0),
+        offset=_number(fields, b"slave_repl_offset", 0) if replica else 0,
     )
 
 

@@ -164,3 +164,53 @@ def test_a_primary_cannot_be_told_to_lead_and_a_replica_only_by_its_own_history(
     assert bench.send("PSYNC", "a" * 40, 1, "FAILOVER") == b"-ERR PSYNC FAILOVER replid must match my replid.\r\n"
     assert bench.send("PSYNC", bench.server.history.replid, 1, "FAILOVER") == b"+CONTINUE\r\n"
     assert not bench.server.replica.primary
+
+
+# -- the other planned end: SHUTDOWN ---------------------------------------------------------------------------------
+
+
+def test_a_shutdown_waits_for_the_replicas_and_holds_writes_back() -> None:
+    """7.0: whoever is promoted afterwards has everything that was answered."""
+    room = trio()
+    held = behind(room, "n2")
+    assert room.command("n1", "SET", "late", "1") == b"+OK\r\n"
+    room.say("n1", "SHUTDOWN", "NOSAVE")
+    room.run(5)
+    assert room.world.machines["n1"].up
+    room.thaw(held)
+    room.run(2)
+    assert not room.world.machines["n1"].up
+    assert room.command("n2", "GET", "late") == b"$1\r\n1\r\n"
+
+
+@pytest.mark.parametrize(("words", "seconds"), [(["NOW"], 0.1), ([], 10.2)])
+def test_but_not_for_ever_and_not_at_all_with_now(words: list[str], seconds: float) -> None:
+    room = trio()
+    behind(room, "n2")
+    room.command("n1", "SET", "late", "1")
+    room.say("n1", "SHUTDOWN", "NOSAVE", *words)
+    if not words:
+        room.run(9.5)
+        assert room.world.machines["n1"].up
+    room.run(seconds)
+    assert not room.world.machines["n1"].up
+    assert room.command("n2", "GET", "late") == b"$-1\r\n"
+
+
+def test_a_shutdown_that_waits_can_be_aborted() -> None:
+    bench = Bench(save=())
+    bench.server.primary.create_backlog()
+    bench.deliver(Opened("r", "r"))
+    bench.send("PSYNC", bench.server.history.replid, 1, connection="r")
+    bench.open("x")
+    bench.send("SET", "k", "v", connection="x")
+    assert bench.send("SHUTDOWN") == b""
+    assert bench.send("SET", "k", "w", connection="x") == b"", "held back"
+    bench.open("y")
+    assert bench.send("SHUTDOWN", "ABORT", connection="y") == b"+OK\r\n"
+    assert bench.sent["one"] == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+    assert bench.sent["x"] == b"+OK\r\n"
+    assert bench.send("SHUTDOWN", "ABORT", connection="y") == b"-ERR No shutdown in progress.\r\n"
+    bench.send("REPLCONF", "ACK", bench.server.offset, connection="r")
+    bench.send("SHUTDOWN")
+    assert bench.exit is not None

@@ -113,6 +113,16 @@ def test_while_it_waits_a_replica_hears_that_the_primary_lives() -> None:
     assert set(bench.sent["r"]) == {10}
 
 
+def test_no_answer_may_stand_in_the_middle_of_a_snapshot() -> None:
+    bench = primary()
+    asks(bench, "r", "eof", "psync2")
+    assert bench.send("PING", connection="r") == b""
+    bench.finish("sync")
+    assert bench.sent["r"].startswith(b"$EOF:")
+    assert bench.send("PING", connection="r") == b""
+    assert bench.send("REPLCONF", "ACK", 0, connection="r") == b"+PONG\r\n+PONG\r\n"
+
+
 def test_one_that_comes_during_a_snapshot_to_the_disk_shares_it() -> None:
     bench = primary(repl_diskless_sync=False)
     asks(bench, "r1", "psync2")

@@ -138,6 +138,20 @@ def test_keys_that_are_over_are_loaded_from_a_snapshot_all_the_same() -> None:
     assert bench.restarted().send("DBSIZE") == b":0\r\n", "a primary leaves it out"
 
 
+def test_who_becomes_a_replica_stops_to_expire_and_who_is_promoted_begins() -> None:
+    bench = Bench(save=())
+    bench.send("SET", "k", "v", "PX", 50)
+    bench.send("REPLICAOF", "p", 6379)
+    bench.cron(100_000)
+    assert bench.send("GET", "k") == b"$-1\r\n"
+    assert bench.send("DBSIZE") == b":1\r\n"
+    bench.send("REPLICAOF", "NO", "ONE")
+    offset = bench.server.offset
+    bench.cron(100_000)
+    assert bench.send("DBSIZE") == b":0\r\n"
+    assert bench.server.offset == offset + len(command("SELECT", 0) + command("DEL", "k"))
+
+
 def test_in_a_room_the_primarys_clock_decides() -> None:
     room = Room(n1={}, n2={"replicaof": "n1"})
     room.run_until(lambda: room.linked("n2"))
