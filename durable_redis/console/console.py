@@ -11,6 +11,7 @@ widgets are imported when a console is made, and not before.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -132,6 +133,15 @@ class Console:
         step, self._heard = message.get("step"), message["moves"]
         self._hearing = True
         try:
+            with self.scene.hold_sync():  # one answer: what became of it, and the room as it is then
+                self._carry_out(verb, arguments, step, at_ms)
+                self._show_room()
+        finally:
+            self._hearing = False
+        self._show_panels()
+
+    def _carry_out(self, verb: str, arguments: list[Any], step: int | None, at_ms: float | None) -> None:
+        try:
             if step is not None and step != self.run.step:
                 self.run.go(min(step, self.run.steps))
             if verb != "stand":
@@ -142,14 +152,9 @@ class Console:
                 self.act(verb, *arguments, at_ms=at_ms)
             elif verb != "stand":
                 self.say(f"The console does not know how to {verb!r}.", "error")
-        except (
-            Exception
-        ) as error:  # a mistake of ours: whoever pressed the button hears of it, and the log has the rest
+        except Exception as error:  # a mistake of ours: whoever pressed the button hears of it, and so does the log
             self.say(f"The console has made a mistake ({type(error).__name__}: {error}).", "error")
-            raise
-        finally:
-            self._hearing = False
-            self.refresh()
+            logging.getLogger(__name__).exception("the console could not %s", verb)
 
     def _listen(self, run: Run) -> None:
         """Show a run as soon as it changes, whoever changes it."""
@@ -178,8 +183,11 @@ class Console:
         """Show the run as it stands; called after every change of it, and once at the end of a message.
 
         First what one looks at, and only then what is behind the tabs: the browser paints meanwhile."""
-        if self._hearing:
-            return
+        if not self._hearing:
+            self._show_room()
+            self._show_panels()
+
+    def _show_room(self) -> None:
         run, film = self.run, self.film
         place = self.shelf.name(run)
         # A long branch is shipped thinned out around where one stands, so there the step matters too.
@@ -191,14 +199,17 @@ class Console:
                 self.scene.film = shipment.as_text(film, run.step)
                 self.scene.branches = {"names": list(self.shelf.places), "current": place}
             self.scene.stand = {"step": run.step, "heard": self._heard}
-        done = self.checklist.look(run)
+
+    def _show_panels(self) -> None:
+        done = self.checklist.look(self.run)
         with self.scene.hold_sync():
             if done:
                 self.scene.news = [f"Task done: {task.words} {task.praise}".strip() for task in done]
-            self.scene.panels = self._panels((*state, run.step == run.steps))
+            self.scene.panels = self._panels()
 
-    def _panels(self, state: tuple[object, ...]) -> list[dict[str, Any]]:
+    def _panels(self) -> list[dict[str, Any]]:
         """The panels; those that follow from the branch, and not from the step, are made once a change."""
+        state = (*self._shipped, self.run.step == self.run.steps)
         if state != self._settled_for:
             self._settled_for = state
             self._settled = [panels.panel(name, self.run) for name in panels.OF_BRANCH]

@@ -154,9 +154,13 @@ def test_share_load_compare_and_tick_a_task(notebook_page):
 
 
 CLICK_AND_PAINT = """async (selector) => {
-    const begin = performance.now(), scene = document.querySelector('.dr-scene');
+    const begin = performance.now(), scene = document.querySelector('.dr-scene'), step = scene.dataset.step;
     const changed = new Promise((done) => {
-        const observer = new MutationObserver(() => { observer.disconnect(); done(); });
+        const observer = new MutationObserver(() => {
+            if (scene.dataset.step === step) return; // painted again, and nothing has happened yet
+            observer.disconnect();
+            done();
+        });
         observer.observe(scene, { attributes: true, attributeFilter: ['data-step'] });
     });
     document.querySelector(selector).click();

@@ -128,6 +128,20 @@ def test_an_answer_in_time_moves_the_reader_on(alone):
     assert step_of(page) == run.steps
 
 
+def test_who_clicks_twice_does_not_act_in_the_past(alone):
+    """The second click comes before the answer to the first: it acts where the first has led."""
+    run = written(1250)
+    page = alone(run.console())
+    page.locator(".dr-go").dblclick()
+    steps = page.evaluate(
+        "sent.filter((message) => message.verb === 'crash').map((message) => message.step ?? 'there')"
+    )
+    assert steps == [run.steps, "there"]
+    page.locator("[data-step=event-back]").click()  # whoever moves says where to
+    page.locator(".dr-go").click()
+    assert page.evaluate("sent.at(-1).step") == run.steps - 1
+
+
 def test_play_asks_for_one_beat_at_a_time(alone):
     page = alone(written(1250).console())
     page.get_by_label("speed of play").select_option("fast")

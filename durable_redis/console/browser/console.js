@@ -79,7 +79,7 @@ class LiveConsole {
   /** What the kernel says from now on about where one stands is out of date, until it has heard of this. */
   moved() {
     this.moves = Math.max(this.moves, this.heard) + 1;
-    this.telling ??= setTimeout(() => this.send("stand", []), TELL_MS);
+    this.telling ??= setTimeout(() => this.send("stand", [], this.step), TELL_MS);
   }
   /** The last move that the kernel had heard of when it spoke last. */
   get heard() { return this.model.get("stand").heard; }
@@ -100,11 +100,12 @@ class LiveConsole {
     this.pause();
     this.ask(verb, parameters, at_ms);
   }
-  /** The kernel stands where we stand before it acts. */
+  /** The kernel stands where we stand before it acts; or, if our last act is not answered yet, where that act has led. */
   ask(verb, parameters, at_ms) {
+    const step = this.asked > this.heard && this.asked === this.moves ? undefined : this.step;
     this.moved();
     this.asked = this.moves;
-    this.send(verb, parameters, at_ms);
+    this.send(verb, parameters, step, at_ms);
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.giveUp(), this.deaf ? 0 : PATIENCE_MS);
   }
@@ -112,10 +113,10 @@ class LiveConsole {
     this.pause();
     this.doing.say({ text: NO_ANSWER, tone: "error" });
   }
-  send(verb, parameters, at_ms) {
+  send(verb, parameters, step, at_ms) {
     clearTimeout(this.telling);
     this.telling = undefined;
-    this.model.send({ verb, arguments: parameters, at_ms, step: this.step, moves: this.moves });
+    this.model.send({ verb, arguments: parameters, at_ms, step, moves: this.moves });
   }
   /** The kernel has spoken. */
   listen() {
