@@ -1,6 +1,13 @@
-"""MemoryDB: durability moved out of the database, into a log that three zones keep.
+"""MemoryDB: durability moved out of the node, into a log that three zones share.
 
-Reading order: `record` (what an entry of the log carries), `log`, `dataset` (a shard's data, made of a snapshot and the
-entries behind it), `store` (where snapshots are kept), `snapshot` (what they are), `snapshotter` (who makes, rehearses
-and releases them), `server`.
+    log         the shared log: three replicas with disks of their own, a leader, majorities
+    server      one node of a shard: it executes, appends the effects, and holds the reply until they are committed
+    store       an object store, where snapshots are kept
+    snapshotter the shadow that makes snapshots, verifies them, and lets the log be trimmed
+
+The law of this package: *an acknowledged write is in the log, and who may write is decided by the log.*  Nodes hear of
+one another through it and through nothing else.
+
+The design is that of Taleb et al., "Amazon MemoryDB: A Fast and Durable Memory-First Cloud Database", SIGMOD 2024.  The
+paper does not publish the inside of the log service: ours is a choice of our own, and labelled so.
 """
