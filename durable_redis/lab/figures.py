@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from durable_redis.lab.matrix import Matrix
@@ -60,6 +61,30 @@ def losses(*sweeps: Sweep, titles: tuple[str, ...] = ()) -> Figure:
         panel.set_title(title, loc="left", fontsize=11, color=INK)
     panels[0].set_ylabel("acknowledged writes lost")
     panels[0].legend(frameon=False)
+    return figure
+
+
+Curve = tuple[Sequence[float], Sequence[float]]
+"""The points of a curve: to the right, and upwards."""
+CURVES = ((GREEN, "o"), (SKY, "^"), (BLUE, "s"), (ORANGE, "D"))
+
+
+def curves(*panels: Mapping[str, Curve], titles: Sequence[str], across: Sequence[str], upwards: str) -> Figure:
+    """Up to four named curves a panel, which have one scale upwards; the same name has the same colour and shape."""
+    from matplotlib import pyplot
+
+    size = 4.2 * max(len(panels), 2), 3.2
+    figure, axes = pyplot.subplots(1, len(panels), sharey=True, squeeze=False, figsize=size, layout="constrained")
+    pyplot.close(figure)
+    for panel, drawn, title, words in zip(axes[0], panels, titles, across, strict=True):
+        for (name, (right, up)), (colour, marker) in zip(drawn.items(), CURVES, strict=False):
+            panel.plot(right, up, color=colour, marker=marker, markersize=5, linewidth=1.6, label=name)
+        panel.set_title(title, loc="left", fontsize=11, color=INK)
+        panel.set_xlabel(words)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes[0][0].set_ylabel(upwards)
+    axes[0][0].legend(frameon=False)
     return figure
 
 

@@ -80,6 +80,14 @@ class Verbs(ABC):
         reply: Reply = operation.reply
         return reply
 
+    def info(self, node: str, section: str = "") -> dict[str, str]:
+        """INFO of a node, by field: `run.info("n1", "replication")["master_repl_offset"]`.  Sent as a command."""
+        reply = self.command("INFO", *([section] if section else []), node=node)
+        if not isinstance(reply, bytes):
+            raise LabError(f"{node} does not answer INFO: {reply}")
+        lines = reply.decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
+
     def crash(
         self, node: str, kind: str = "power loss", *, tail: TailKept = "seeded", at_ms: float | None = None
     ) -> None:
