@@ -1,9 +1,12 @@
-"""Moments: at which step of a run something was noted, so that a picture can be taken there; and what is in the files.
+"""Moments: at which step of a run something happened, so that a picture can be taken there; what was decided about the
+replicas that asked; and what is in the files.
 
 The law of this file: everything is read off the journal and the disks; nothing is played.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from durable_redis.contract import Note
 from durable_redis.lab.errors import LabError
@@ -31,3 +34,34 @@ def in_files(run: Run, node: str, values: list[str]) -> int:
     files = run.playback.world.machine(node).disk.files.values()
     content = b"\n".join(bytes(file.platter) for file in files)
     return sum(f"\r\n{value}\r\n".encode() in content for value in values)
+
+
+def decided(run: Run, after: int = 0) -> Iterator[int]:
+    """The steps behind `after` at which a primary decided whether a replica that had asked may go on."""
+    for number, step in enumerate(run.playback.world.journal.steps[after:], start=after + 1):
+        match step.what:
+            case Note(kind="replica", facts={"state": "full sync"}):
+                yield number
+            case Note(kind="replica", facts={"state": "online", "why": why}) if not why.startswith(
+                "it has the snapshot"
+            ):
+                yield number  # otherwise it is the end of a full sync, which was decided earlier
+
+
+def decisions(run: Run, after_ms: float = 0) -> str:
+    """What primaries decided about replicas that asked for the stream, a line each: when, who, what, and why."""
+    lines = []
+    for number in decided(run, after=run.step_at(after_ms)):
+        step = run.playback.world.journal.steps[number - 1]
+        assert isinstance(step.what, Note)
+        facts = step.what.facts
+        sync = "full" if facts["state"] == "full sync" else "partial"
+        lines.append(f"{step.at_us / 1e6:.3f} s  {step.machine} to {facts['name']}: {sync}, {facts['why']}")
+    return "\n".join(lines) or "nobody has asked"
+
+
+def heard(run: Run, key: str) -> int:
+    """The step at which the client got the answer to its SET of this key."""
+    [at_us] = [row.answered_us for row in run.receipt().rows if row.key == key]
+    assert at_us is not None, f"the SET of {key} was never answered"
+    return run.step_at(at_us / 1000)
