@@ -58,6 +58,12 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [("act", "n1", "failing writes"), ("end",), ("act", "n1", "heal the disk"), RESTART],
         [DISK, RESTART],
     ],
+    "05": [
+        [("event", 1)],
+        [("message",), ("end",)],
+        [("act", "n2", "lose the disk"), ("act", "n2", "restart"), ("end",)],
+        [KILL, RESTART, ("end",)],
+    ],
     "07": [
         [POWER, ("end",)],
         [*(("act", node, "power loss") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],

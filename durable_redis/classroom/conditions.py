@@ -6,7 +6,7 @@ or (where it needs a receipt) about the end of the branch; where the run cannot 
 
 from __future__ import annotations
 
-from durable_redis.contract import Exit
+from durable_redis.contract import Exit, Note
 from durable_redis.lab.recording import MachineFrame
 from durable_redis.lab.run import Run
 from durable_redis.lab.verdicts import LUCKY
@@ -91,3 +91,23 @@ def all_came_back(run: Run) -> bool:
     crashed = {crash.machine for crash in run.crashes()}
     views = run.playback.views()
     return all(node in crashed and views[node].get("ready") for node in run.deployment.nodes)
+
+
+def lacks(run: Run, node: str) -> int:
+    """How many of the writes whose OK was heard here this server does not have, if each was of a key of its own."""
+    now_us = run.frame().at_us + EPOCH_US
+    answers = [operation.answered_us for operation in run.history() if operation.outcome == "ok"]
+    heard = sum(answered_us is not None and answered_us <= now_us for answered_us in answers)
+    return heard - int(run.frame().machines[node].node.get("keys", heard))
+
+
+def resynced(run: Run, node: str, how: str) -> bool:
+    """Whether this server was brought into step ("full", "partial") after the last crash of any."""
+    found = False
+    for step in run.playback.world.journal:
+        match step.what:
+            case Crashed():
+                found = False
+            case Note(kind="synced", facts=facts) if step.machine == node:
+                found = facts["how"] == how
+    return found
