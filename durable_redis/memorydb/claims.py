@@ -1,0 +1,49 @@
+"""Claims: what the entries carry that say who leads.
+
+    leadership   this node leads from here on; its stream has this replid and begins at this offset
+    renewal      it leads still: begin your backoff anew
+    handover     it leads no more, and this other node need not wait
+
+A claim is one RESP array of four words, so that anybody can read it: node, replid, offset, successor ("" but in a
+handover).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from durable_redis.formats.resp import NEED_MORE, CommandParser, ProtocolError, encode_command, strict_integer
+
+
+class ClaimError(Exception):
+    """The body of an entry is no claim.  The message says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """See above."""
+
+    node: str
+    replid: str
+    offset: int
+    successor: str = ""
+
+    def encode(self) -> bytes:
+        """The body of the entry."""
+        return encode_command([self.node.encode(), self.replid.encode(), b"%d" % self.offset, self.successor.encode()])
+
+    @classmethod
+    def decode(cls, body: bytes) -> Claim:
+        """The claim in a body.  Raises ClaimError, and nothing else."""
+        parser = CommandParser()
+        try:
+            parser.feed(body)
+            words = parser.next()
+        except ProtocolError as error:
+            raise ClaimError(f"a claim cannot be read: {error}") from error
+        if words is NEED_MORE or len(words) != 4 or parser.consumed != len(body):
+            raise ClaimError("a claim is one array of four words: node, replid, offset, successor")
+        offset = strict_integer(words[2])
+        if offset is None or not all(word.isascii() for word in words):
+            raise ClaimError(f"a claim names an offset and nodes, not {words[2][:20]!r}")
+        return cls(words[0].decode(), words[1].decode(), offset, words[3].decode())

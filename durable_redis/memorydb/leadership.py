@@ -1,0 +1,222 @@
+"""Leadership: who writes, decided by the log and by nothing else (paper, sections 4.1.1 to 4.1.3).
+
+There is no quorum among the nodes, and they do not even talk to one another.  *Who leads is who appended a leadership
+entry last*, and since an append names the entry that it must follow, of two who try only one succeeds, and only who has
+seen everything can.
+
+    RECOVERING     has begun to read the snapshot and the log; has nothing yet to show anybody
+    FOLLOWING      applies what is committed, and counts its backoff anew from every leadership entry and renewal
+    CAMPAIGNING    has seen the tail, its backoff is over: it has sent a leadership entry
+    LEADING        executes commands; renews its lease in time
+    EXPIRED        its lease is over, and nobody has taken its place (yet): it serves nothing, and goes on renewing
+    HANDING OVER   takes no more commands, and will name its successor in the log as soon as the log has all the rest
+    STOPPED        the log speaks of a newer engine: this one might misread it, so it reads no more, and never leads
+
+The *lease* is counted on the leader's own clock from before it sent the renewal, the *backoff* on the replica's from
+when it saw it.  The backoff is longer, so the leases of two leaders never overlap: see `config`.  Both need clocks that
+run equally fast; a clock that is *set* while a lease runs breaks it, and then an old leader may answer old reads.  No
+write is lost even so: appends do not depend on any clock.
+
+A leader that learns that somebody else has appended is *deposed*.  What it has executed and not got into the log never
+happened; Redis cannot undo, so it throws everything away and recovers from the log.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from durable_redis.contract import Effects, Note, SetTimer
+from durable_redis.memorydb.claims import Claim
+from durable_redis.memorydb.log import HANDOVER, LEADERSHIP, RENEWAL, Entry, EntryId
+from durable_redis.redis.replication.history import NO_ID, new_id
+
+if TYPE_CHECKING:
+    from durable_redis.memorydb.server import MemoryDBServer
+
+WAKE = "leadership"
+"""The timer: a renewal is due, a lease ends, or a backoff."""
+
+
+class Phase(Enum):
+    """What a node is to its shard."""
+
+    RECOVERING = "recovering"
+    FOLLOWING = "following"
+    CAMPAIGNING = "campaigning"
+    LEADING = "leading"
+    EXPIRED = "expired"
+    HANDING_OVER = "handing over"
+    STOPPED = "stopped"
+
+
+TRANSITIONS = {
+    Phase.RECOVERING: (Phase.FOLLOWING, Phase.STOPPED),
+    Phase.FOLLOWING: (Phase.CAMPAIGNING, Phase.RECOVERING, Phase.STOPPED),
+    Phase.CAMPAIGNING: (Phase.EXPIRED, Phase.FOLLOWING, Phase.STOPPED),
+    Phase.LEADING: (Phase.EXPIRED, Phase.HANDING_OVER, Phase.FOLLOWING, Phase.RECOVERING),
+    Phase.EXPIRED: (Phase.LEADING, Phase.FOLLOWING, Phase.RECOVERING),
+    Phase.HANDING_OVER: (Phase.FOLLOWING, Phase.RECOVERING),
+    Phase.STOPPED: (),
+}
+LEADERS = (Phase.LEADING, Phase.EXPIRED, Phase.HANDING_OVER)
+
+
+class Leadership:
+    """This node's part in it.  `leader` and `epoch` are what the log says: a name, and the place of its entry."""
+
+    def __init__(self, server: MemoryDBServer) -> None:
+        self.server = server
+        self.phase = Phase.RECOVERING
+        self.leader = ""
+        self.epoch = EntryId.ZERO
+        self.replid = NO_ID  # under which this node leads, or wants to
+        self.lease_until_us = 0
+        self.renew_at_us = 0
+        self.backoff_until_us = 0
+        self.successor = ""  # to whom this leader shall hand over
+
+    @property
+    def leads(self) -> bool:
+        """Its leadership entry is the newest that it knows; that its lease holds, too, `serves` says."""
+        return self.phase in LEADERS
+
+    def serves(self, now: int) -> bool:
+        """Whether it may execute commands, and tell what it holds.
+
+        With durability "async" a lost lease does not stop it: there, an age limit on what is not in the log does
+        (`MemoryDBServer.is_behind`), and a reader may be told something old.  That is the model's own choice."""
+        if self.server.config.durability == "async":
+            return self.phase in (Phase.LEADING, Phase.EXPIRED)
+        return self.phase is Phase.LEADING and now < self.lease_until_us
+
+    def enter(self, phase: Phase) -> None:
+        assert phase in TRANSITIONS[self.phase], f"no way leads from {self.phase.value} to {phase.value}"
+        self.phase = phase
+
+    # -- what planted bugs change ------------------------------------------------------------------------------------
+
+    def lease_end(self, sent_us: int, now: int) -> int:
+        """The lease counts from before its entry was sent, not from when the answer came."""
+        return sent_us + self.server.config.lease_ms * 1000
+
+    def backoff_us(self) -> int:
+        """How long a replica waits after the last sign of a leader; a little luck keeps two from always colliding."""
+        config = self.server.config
+        return (config.backoff_ms + self.server.random.randint(0, config.backoff_jitter_ms)) * 1000
+
+    def may_campaign(self, now: int) -> bool:
+        """It has seen the tail, and heard the log say so not long ago; and its backoff is over."""
+        logbook = self.server.logbook
+        heard = now - logbook.heard_us <= self.server.config.lease_ms * 1000
+        return logbook.is_caught_up and heard and now >= self.backoff_until_us
+
+    # -- in every turn -----------------------------------------------------------------------------------------------
+
+    def check(self, now: int) -> Effects:
+        """Before anything is sent: is the lease over?  Is it time to campaign?"""
+        if self.phase is Phase.LEADING and now >= self.lease_until_us:
+            self.enter(Phase.EXPIRED)
+            yield Note("lease over", {"epoch": self.epoch.index})
+        if self.phase is Phase.FOLLOWING and not self.server.logbook.flight and self.may_campaign(now):
+            yield from self._campaign(now)
+
+    def _campaign(self, now: int) -> Effects:
+        self.enter(Phase.CAMPAIGNING)
+        self.replid = new_id(self.server.random)
+        yield Note("campaign", {"after": str(self.server.logbook.position)})
+        yield from self.server.logbook.append(LEADERSHIP, self._claim(), now)
+
+    def wanted(self, now: int) -> str:
+        """The kind of entry that a leader must append before any data; "" for none."""
+        if self.phase in (Phase.LEADING, Phase.EXPIRED) and now >= self.renew_at_us:
+            return RENEWAL
+        if self.phase is Phase.HANDING_OVER and not self.server.behind.units:
+            return HANDOVER
+        return ""
+
+    def append_wanted(self, kind: str, now: int) -> Effects:
+        """Renew, or hand over."""
+        self.renew_at_us = now + self.server.config.renew_ms * 1000
+        yield SetTimer(WAKE, max(now, self.lease_until_us))
+        yield from self.server.logbook.append(kind, self._claim(), now)
+
+    def _claim(self) -> bytes:
+        return Claim(self.server.name, self.replid, self.server.behind.executed, self.successor).encode()
+
+    # -- what the log answers ----------------------------------------------------------------------------------------
+
+    def appended(self, kind: str, id: EntryId, sent_us: int, now: int) -> Effects:
+        """An entry of this node's own is committed."""
+        if kind == LEADERSHIP:
+            yield from self._won(id, sent_us, now)
+        elif kind == RENEWAL:
+            yield from self._renewed(sent_us, now)
+        elif kind == HANDOVER:
+            yield Note("handed over", {"successor": self.successor})
+            yield from self._step_down(now)
+
+    def _won(self, id: EntryId, sent_us: int, now: int) -> Effects:
+        """The leadership entry is in the log, and nothing has followed it.  If the answer took longer than the lease, a
+        renewal must show first that this is still so."""
+        server = self.server
+        self.leader, self.epoch = server.name, id
+        self.enter(Phase.EXPIRED)
+        yield Note("leader", {"epoch": id.index, "leader": server.name, "shard": server.config.shard})
+        yield from server.lead(now)
+        yield from self._renewed(sent_us, now)
+
+    def _renewed(self, sent_us: int, now: int) -> Effects:
+        """The lease begins anew, unless the answer came too late: then the next renewal is sent at once."""
+        until_us = self.lease_end(sent_us, now)
+        if now >= until_us:
+            self.renew_at_us = now
+            return
+        if self.phase is Phase.EXPIRED:
+            self.enter(Phase.LEADING)
+        self.lease_until_us = until_us
+        self.renew_at_us = sent_us + self.server.config.renew_ms * 1000
+        yield Note("lease", {"until_us": until_us})
+        yield SetTimer(WAKE, min(self.renew_at_us, until_us))
+
+    def defeated(self, now: int) -> Effects:
+        """An append of this node's own met somebody else's."""
+        if self.phase is Phase.CAMPAIGNING:
+            self.enter(Phase.FOLLOWING)
+            yield from self.wait(now)
+        elif self.leads:
+            yield from self._step_down(now)
+
+    def see(self, entry: Entry, claim: Claim, now: int) -> Effects:
+        """Somebody's leadership, renewal or handover, seen in the log by a replica."""
+        if entry.kind == LEADERSHIP:
+            self.leader, self.epoch = claim.node, entry.id
+        if entry.kind == HANDOVER and claim.successor == self.server.name:
+            self.backoff_until_us = now
+        else:
+            yield from self.wait(now)
+
+    def wait(self, now: int) -> Effects:
+        """The backoff begins anew.  In an empty log nobody leads whom one would have to wait for: so the node that is
+        to begin need not, and the others let it."""
+        begins = self.server.config.begins and self.server.logbook.position == EntryId.ZERO
+        self.backoff_until_us = now if begins else now + self.backoff_us()
+        yield SetTimer(WAKE, self.backoff_until_us)
+
+    # -- the end of a leadership -------------------------------------------------------------------------------------
+
+    def hand_over(self, successor: str) -> None:
+        """From now on it takes no commands; when the log has all the rest, it names its successor there."""
+        self.enter(Phase.HANDING_OVER)
+        self.successor = successor
+
+    def _step_down(self, now: int) -> Effects:
+        """It leads no more.  Whatever is not in the log never happened."""
+        server, self.successor = self.server, ""
+        clean = server.behind.is_clean
+        self.enter(Phase.FOLLOWING if clean else Phase.RECOVERING)
+        yield Note(
+            "deposed", {"epoch": self.epoch.index, "lost_bytes": server.behind.executed - server.behind.committed}
+        )
+        yield from server.follow(clean, now)
+        yield from self.wait(now)

@@ -1,0 +1,212 @@
+"""The logbook: where this node stands in the log, and what it has under way there.
+
+Everything that a node holds comes from the log up to its *position*, or was executed here since and is not in the log
+yet.  The rules:
+
+1. One append at a time, and each names the position as the entry that it must follow.  Committed, it is the position.
+2. `Conflict` means that somebody else has written: whoever led is deposed, at once.
+3. `Unknown` means nothing.  No reply is sent because of it, no other append, and no retry: the log's client goes on
+   asking, under the same token, until somebody knows.
+4. Entries of others are applied in order.  Which comes next is told by the running checksum: entries that were pushed
+   for an older subscription do not fit behind the position, and are dropped.
+5. A leader is told of its own entries, too, and passes over them; the first one of somebody else deposes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from durable_redis.contract import Compute, Effects, Event, Note
+from durable_redis.memorydb.claims import Claim
+from durable_redis.memorydb.dataset import Dataset
+from durable_redis.memorydb.errors import NewerEngine
+from durable_redis.memorydb.leadership import Phase
+from durable_redis.memorydb.log import (
+    DATA,
+    HANDOVER,
+    LEADERSHIP,
+    RENEWAL,
+    Answer,
+    Appended,
+    Conflict,
+    Entries,
+    Entry,
+    EntryId,
+    LogUser,
+    Refused,
+    Unknown,
+)
+from durable_redis.memorydb.record import Record
+
+if TYPE_CHECKING:
+    from durable_redis.memorydb.server import MemoryDBServer
+
+CLAIMS = (LEADERSHIP, RENEWAL, HANDOVER)
+
+
+@dataclass(slots=True)
+class Flight:
+    """The append that is under way.  `abandoned`: whatever becomes of it, this node acts on it no more."""
+
+    kind: str
+    sent_us: int
+    abandoned: bool = False
+
+
+class Logbook:
+    """`tail` is the last committed entry that the log has told of, `heard_us` when it did; None before it has."""
+
+    def __init__(self, server: MemoryDBServer, log: LogUser) -> None:
+        self.server = server
+        self.log = log
+        self.data = self._nothing()
+        self.tail: EntryId | None = None
+        self.heard_us = 0
+        self.flight: Flight | None = None
+
+    @property
+    def is_caught_up(self) -> bool:
+        """It has applied everything that it knows to be committed."""
+        return self.tail is not None and self.position >= self.tail
+
+    def _nothing(self) -> Dataset:
+        server = self.server
+        return Dataset(server.engine, server.config.shard, server.config.engine_version)
+
+    @property
+    def position(self) -> EntryId:
+        """The last entry that is in the data, and of everything up to which nothing is missing."""
+        return self.data.at
+
+    def read_on(self, now: int) -> Effects:
+        """Have everything behind the position pushed, and learn where the tail is."""
+        self.tail = None
+        yield from self.log.subscribe(self.position, now)
+
+    def start_over(self, snapshot: bytes | None, now: int) -> Effects:
+        """Forget all data; begin with a snapshot, or with nothing, and read on from there."""
+        self.server.engine.flush_all()
+        self.data = self._nothing()
+        if snapshot is not None:
+            yield Compute("load", len(snapshot))
+            self.data.load(snapshot)
+        yield from self.read_on(now)
+
+    def handle(self, event: Event, now: int) -> Effects:
+        yield from self.log.handle(event, now)
+        for answer in self.log.take_answers():
+            yield from self._answered(answer, now)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def precondition(self) -> EntryId:
+        """The entry that an append must follow: the last one that this node knows everything up to."""
+        return self.position
+
+    def append(self, kind: str, body: bytes, now: int) -> Effects:
+        assert self.flight is None, f"an append of {self.flight} is under way"
+        self.flight = Flight(kind, now)
+        yield from self.log.append(kind, body, self.precondition(), now)
+
+    def append_next(self, now: int) -> Effects:
+        """If the log is free: what a leader owes it first, then everything that was executed since."""
+        server = self.server
+        if self.flight is not None or not server.leadership.leads:
+            return
+        wanted = server.leadership.wanted(now)
+        if wanted:
+            yield from server.leadership.append_wanted(wanted, now)
+        elif server.behind.units:
+            end, stream = server.behind.cut(server.config.record_bytes)
+            record = Record(server.leadership.replid, end, server.config.engine_version, stream)
+            yield from self.append(DATA, record.encode(), now)
+
+    # -- what the log answers ----------------------------------------------------------------------------------------
+
+    def _answered(self, answer: Answer, now: int) -> Effects:
+        match answer:
+            case Entries(pushed=True):
+                yield from self._heard(answer, now)
+            case Unknown() if self.flight is not None:
+                yield Note("unknown", {"entry": self.flight.kind})
+            case Appended(id=id, checksum=checksum):
+                yield from self._appended(id, checksum, now)
+            case Conflict(tail=tail):
+                yield from self._failed(f"{tail} stands behind {self.position}", now)
+            case Refused(code=code, reason=reason):
+                if self.flight is not None:
+                    yield from self._failed(reason, now)
+                elif code == "BEHIND" and self.server.leadership.phase is Phase.FOLLOWING:
+                    self.server.leadership.enter(Phase.RECOVERING)
+                    yield from self.server.recover(now)
+
+    def _appended(self, id: EntryId, checksum: int, now: int) -> Effects:
+        flight, self.flight = self.flight, None
+        if flight is None or flight.abandoned:
+            return
+        if self.position > id:  # a candidate that has seen its own entry already, and what followed it
+            yield from self.server.leadership.defeated(now)
+            return
+        self.data.at, self.data.checksum = id, checksum
+        if flight.kind == DATA:
+            self.data.replid, self.data.offset = self.server.leadership.replid, self.server.behind.commit()
+            offset = self.data.offset
+            self.server.tracker.commit(offset)
+            yield Note("appended", {"index": id.index, "term": id.term, "offset": offset})
+        else:
+            yield from self.server.leadership.appended(flight.kind, id, flight.sent_us, now)
+
+    def _failed(self, reason: str, now: int) -> Effects:
+        flight, self.flight = self.flight, None
+        if flight is not None and not flight.abandoned:
+            yield Note("conflict", {"entry": flight.kind, "reason": reason})
+            yield from self.server.leadership.defeated(now)
+
+    def abandon(self) -> None:
+        """Whoever is deposed acts on its append no more, whatever becomes of it."""
+        if self.flight is not None:
+            self.flight.abandoned = True
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _heard(self, pushed: Entries, now: int) -> Effects:
+        leadership = self.server.leadership
+        running = pushed.base
+        for entry in pushed.entries:
+            fits = running == self.data.checksum and entry.id > self.position
+            running = entry.checksum
+            if leadership.leads:
+                if entry.id > self.position and not self._is_own(entry):
+                    yield Note("conflict", {"entry": entry.kind, "reason": f"{entry.id} is somebody else's"})
+                    yield from leadership.defeated(now)
+                    return  # this subscription has been replaced
+            elif fits:
+                yield from self._apply(entry, now)
+                if leadership.phase is Phase.STOPPED:
+                    return
+        self.tail, self.heard_us = pushed.tail, now
+        if leadership.phase is Phase.RECOVERING and self.is_caught_up:
+            yield from self.server.recovered(now)
+
+    def _is_own(self, entry: Entry) -> bool:
+        return self._replid(entry) == self.server.leadership.replid
+
+    def _replid(self, entry: Entry) -> str:
+        """Under whose leadership an entry was written."""
+        return Claim.decode(entry.body).replid if entry.kind in CLAIMS else Record.decode(entry.body).replid
+
+    def _apply(self, entry: Entry, now: int) -> Effects:
+        """What is committed becomes true here."""
+        server = self.server
+        try:
+            commands = self.data.apply(entry, now // 1000)
+        except NewerEngine as error:
+            yield from server.stop(str(error))
+            return
+        if commands:
+            if server.leadership.phase is not Phase.RECOVERING:
+                yield Note("applied", {"from": "log", **server.place()})
+            yield Compute("replay", commands)
+        elif entry.kind in CLAIMS:
+            yield from server.leadership.see(entry, Claim.decode(entry.body), now)
