@@ -120,3 +120,13 @@ class Sequence:
         checksum = self.checksum_at(id.index)
         del self.entries[: id.index - self.cut.index]
         self.cut, self.cut_checksum = id, checksum
+
+
+def batch(entries: list[Entry], most: int, most_bytes: int) -> list[Entry]:
+    """The first of these entries: as many as fit into one message, and at least one if there is any."""
+    size = 0
+    for count, entry in enumerate(entries[:most]):
+        size += len(entry.body)
+        if count and size > most_bytes:
+            return entries[:count]
+    return entries[:most]
