@@ -60,7 +60,7 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
     ],
     "05": [
         [("event", 1)],
-        [("message",), ("end",)],
+        [("event", 1), ("message",), ("end",)],  # the OK has gone, which lay upon the message to n2
         [("act", "n2", "lose the disk"), ("act", "n2", "restart"), ("end",)],
         [KILL, RESTART, ("end",)],
     ],

@@ -6,6 +6,7 @@ import pytest
 
 from durable_redis.classroom.chapters.ch05 import blackout
 from durable_redis.classroom.comebacks import comebacks
+from durable_redis.classroom.conditions import resynced
 from durable_redis.classroom.moments import decisions
 from durable_redis.classroom.resyncs import full_sync, resync
 from durable_redis.lab.deployments import ReplicatedRedis
@@ -71,6 +72,16 @@ def test_decisions_are_listed_once_and_only_those():
     assert decisions(run).splitlines() == [decisions(run)]  # the first synchronisation: a snapshot that was asked for
     assert "n1 to n2: full, it has nothing to go on from" in decisions(run)
     assert decisions(run, after_ms=run.now_ms) == "nobody has asked"
+
+
+@pytest.mark.parametrize(("crash", "how"), [("process kill", "partial"), ("disk loss", "full")])
+def test_a_task_tells_a_full_resync_from_a_partial_one(crash, how):
+    run = ReplicatedRedis(replicas=1, sentinels=0).start(seed=7)
+    run.crash("n2", crash)
+    assert not resynced(run, "n2", how)
+    run.restart("n2")
+    run.play(until_ms=run.now_ms + 1_000)
+    assert [resynced(run, "n2", each) for each in ("full", "partial")] == [how == "full", how == "partial"]
 
 
 def test_info_is_read_by_field():

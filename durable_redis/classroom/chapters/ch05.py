@@ -232,7 +232,7 @@ QUESTIONS = (
         "Would it help if the primary answered only after it had *sent* the write to its replicas?",
         {
             "yes: then they have it": "Sent is not received. And it is so already: the stream leaves before the reply, "
-            "and half of the writes were lost all the same.",
+            "and fifty of ninety writes were lost all the same.",
             "no: it would have to wait for their answer": "And that is a command of its own, WAIT: chapter 06 tries "
             "what it is worth.",
             "no: replication is a child's work": "A child makes snapshots. The stream is sent by the one thread that "
