@@ -124,9 +124,9 @@ def make(console: Console, move: Move) -> None:
         case ("event-back", int(count)):
             sent(console, "go", run.step - count)
         case ("message",):
-            segment = max(run.frame().in_flight, key=lambda each: each.held)
-            sent(console, "release" if segment.held else "hold", segment.number)
+            message = max(model.messages(console.film, run.step), key=lambda each: bool(each["held"]))
+            sent(console, "release" if message["held"] else "hold", message["number"])
         case ("act", str(target), str(words)):
             state = model.node_row(console.film, target, run.step)["state"]
-            [act] = [act for act in acts.MENUS[state] if act.words == words]
-            sent(console, act.verb, *(target if part == acts.NODE else part for part in act.arguments))
+            [act] = [act for act in acts.table(console.film.many)[str(state)] if act.words == words]
+            sent(console, act.verb, *(target if part == acts.NAME else part for part in act.arguments))

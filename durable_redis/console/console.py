@@ -17,7 +17,7 @@ from typing import Any
 
 from durable_redis.console import acts, panels, shipment, twin
 from durable_redis.console.comparing import comparing
-from durable_redis.console.film import Film
+from durable_redis.console.film import Film, many
 from durable_redis.console.shelf import Shelf
 from durable_redis.errors import PlainError
 from durable_redis.lab.playback import Playback
@@ -26,10 +26,11 @@ from durable_redis.lab.tasks import Checklist, Task
 
 VERBS = (
     *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "hold", "release", "write"),
+    *("cut", "partition", "delay", "heal_network", "pause", "outage", "restore"),
     *("play", "forward", "go"),
 )
 """The verbs of a run that the browser may ask for."""
-OWN_VERBS = ("beat", "undo", "visit", "load", "share", "versus")
+OWN_VERBS = ("beat", "undo", "visit", "load", "share", "versus", "look")
 """What it may ask of the console itself: methods of `Console`."""
 BEAT_LIMIT = 20_000
 """So many steps are played in search of the next beat."""
@@ -45,9 +46,10 @@ class Console:
         self.shelf = Shelf(run)
         self.films: dict[Playback, Film] = {}  # a film for every branch that was looked at
         self.checklist = Checklist(tasks)
-        self.scene = Scene(menus=acts.menus(), tab="Tasks" if self.checklist.tasks else "Story")
+        self.scene = Scene(menus=acts.menus(many(run.deployment)), tab="Tasks" if self.checklist.tasks else "Story")
         self._hearing = False  # a message of the browser is being carried out
         self._heard = 0  # the number of the reader's last move that is known here
+        self._looked_at = ""  # the machine of the Inspect tab; "": the first
         self._versus = ""  # the branch that is compared with the one that is shown
         self._shipped: tuple[object, ...] = ()
         self._settled_for: tuple[object, ...] = ()
@@ -58,10 +60,11 @@ class Console:
 
     # -- acting ------------------------------------------------------------------------------------------------------
 
-    def act(self, verb: str, *arguments: Any, at_ms: float | None = None) -> None:
+    def act(self, verb: str, *arguments: Any, at_ms: float | None = None, **options: Any) -> None:
         """Call one verb of the run, and say so; say what is wrong if it cannot be done."""
-        options = {} if at_ms is None else {"at_ms": at_ms}
-        self._try(acts.call(verb, arguments, at_ms), lambda: getattr(self.run, verb)(*arguments, **options))
+        when = {} if at_ms is None else {"at_ms": at_ms}
+        line = acts.call(verb, arguments, at_ms, options)
+        self._try(line, lambda: getattr(self.run, verb)(*arguments, **options, **when))
 
     def beat(self) -> None:
         """Play on to the next beat."""
@@ -115,6 +118,10 @@ class Console:
         self._settled_for = ()
         self.refresh()
 
+    def look(self, name: str) -> None:
+        """Let the Inspect tab show this machine."""
+        self._looked_at = name
+
     def say(self, text: str, tone: str = "did") -> None:
         """Show a sentence: what was done, as a line of Python ("did"), what was "told", or an "error"."""
         self.scene.said = {"text": text, "tone": tone}
@@ -128,28 +135,33 @@ class Console:
             self.say(line)
 
     def _asked(self, _: object, message: Any, __: object) -> None:
-        """A message from the browser: {"verb", "arguments", "at_ms", "step", "moves"}.  It stands at this step."""
-        verb, arguments, at_ms = (message.get(part) for part in ("verb", "arguments", "at_ms"))
-        step, self._heard = message.get("step"), message["moves"]
+        """A message from the browser: {"verb", "arguments", "at_ms", "options", "step", "moves"}.  It stands there."""
+        verb, arguments, step, self._heard = (
+            message["verb"],
+            message["arguments"],
+            message.get("step"),
+            message["moves"],
+        )
+        options = {**(message.get("options") or {}), "at_ms": message.get("at_ms")}
         self._hearing = True
         try:
             with self.scene.hold_sync():  # one answer: what became of it, and the room as it is then
-                self._carry_out(verb, arguments, step, at_ms)
+                self._carry_out(verb, arguments, step, options)
                 self._show_room()
         finally:
             self._hearing = False
         self._show_panels()
 
-    def _carry_out(self, verb: str, arguments: list[Any], step: int | None, at_ms: float | None) -> None:
+    def _carry_out(self, verb: str, arguments: list[Any], step: int | None, options: dict[str, Any]) -> None:
         try:
             if step is not None and step != self.run.step:
                 self.run.go(min(step, self.run.steps))
-            if verb != "stand":
+            if verb not in ("stand", "look"):
                 self.scene.news = []
             if verb in OWN_VERBS:
                 getattr(self, verb)(*arguments)
             elif verb in VERBS:
-                self.act(verb, *arguments, at_ms=at_ms)
+                self.act(verb, *arguments, **options)
             elif verb != "stand":
                 self.say(f"The console does not know how to {verb!r}.", "error")
         except Exception as error:  # a mistake of ours: whoever pressed the button hears of it, and so does the log
@@ -217,7 +229,7 @@ class Console:
             self._settled.append(comparing(self.shelf, self.run, self._versus, self.film_of))
             self.scene.verdict = panels.verdict(self.run)
         todo = [panels.tasks(self.checklist)] if self.checklist.tasks else []
-        return [*(panels.panel(name, self.run) for name in panels.OF_STEP), *self._settled, *todo]
+        return [panels.inspecting(self.run, self._looked_at), *self._settled, *todo]
 
     def __repr__(self) -> str:
         return f"Console({self.run!r})"

@@ -8,96 +8,37 @@ film (see `shipment`): the same thing is said twice, in two languages, and a tes
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from durable_redis.console import layout
-from durable_redis.console.film import FSYNCING, KILLED, NODE_ROW, OFF, UP, Film, Row, Written
-from durable_redis.console.story import ranged
-from durable_redis.lab.deployments import OPERATOR
+from durable_redis.console.board import amount, behind, board, fates, has, heads, node_row, promised, tiers
+from durable_redis.console.film import FSYNCING, Column, Film
+from durable_redis.console.network import Trouble
+from durable_redis.console.rows import CONTROL_ROW, IN_WORDS, KILLED, LINK_UP, OFF, STARTING, UP, Row
+from durable_redis.console.words import listed
+from durable_redis.lab.deployments import OPERATOR, ZONES
 
-NEWEST_WRITES = 10
-"""So many writes are on the board."""
 STORY_LINES = 7
-MOST_RUNS = 3
-"""So many runs of neighbours are named in a sentence."""
-
-
-class Tier(NamedTuple):
-    """A place of writes: its words, the letter of its shape, and the mark that tells who is in it."""
-
-    words: str
-    letter: str
-    mark: str
-
-
-RAM = Tier("RAM", "R", "executed")
-BUFFER = Tier("AOF buffer", "B", "buffer")
-CACHE = Tier("page cache", "C", "written")
-PLATTER = Tier("platter", "P", "platter")
-RDB = Tier("RDB", "S", "durable_snapshot")
-RDB_CACHE = Tier("RDB, page cache", "C", "snapshot")
-RDB_PLATTER = Tier("RDB, platter", "S", "durable_snapshot")
-TOLD = Tier("OK was said", "OK", "answered")
-NEEDS_POWER = ("executed", "buffer", "written", "snapshot")
-"""The marks of the places that hold nothing on a machine without power."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Writes on the board that share a fate: the columns that a dashed box encloses (empty: none), and the sentence."""
-
-    columns: tuple[int, int] | None
-    text: str
-    tone: str  # "risk", "gone" or "safe"
-
-
-def tiers(film: Film) -> tuple[Tier, ...]:
-    """The places that this deployment has, from the most fragile to the most lasting."""
-    if not film.playback.deployment.config.appendonly:
-        return RAM, RDB_CACHE, RDB_PLATTER
-    places = RAM, BUFFER, CACHE, PLATTER
-    return (*places, RDB) if film.has_snapshots else places
-
-
-def node_row(film: Film, name: str, step: int) -> Row:
-    """The numbers of a node after a step, by the names in `NODE_ROW`."""
-    column = film.nodes[name]
-    row = column.rows[max(0, bisect_right(column.steps, step) - 1)]
-    return dict(zip(NODE_ROW, row, strict=True))
-
-
-def amount(row: Row, tier: Tier) -> int:
-    """How many writes are in a place.  Without power there is no RAM and no page cache; a disk keeps what it has."""
-    if not holds(row, tier):
-        return 0
-    return max(0, row["executed"] - row["written"]) if tier is BUFFER else row[tier.mark]
-
-
-def holds(row: Row, tier: Tier) -> bool:
-    """Whether there is such a place now: memory needs power."""
-    return row["state"] != OFF or tier.mark not in NEEDS_POWER
-
-
-def surviving(row: Row, appendonly: bool) -> int:
-    """How many writes a restart would find now, with the power on."""
-    return row["written"] if appendonly else row["snapshot"]
+SHAPES = ("●", "◌", "✕", "✕")
+"""The shape that goes with each state of a node; a replica and a machine that stands still have their own."""
+REPLICA, PAUSED = "○", "‖"
 
 
 def still(film: Film, step: int) -> dict[str, Any]:
     """Everything that is shown after a step, as plain data."""
     film.read()
-    nodes = {name: _node(film, name, step) for name in film.nodes}
     return {
         "step": step,
         "steps": film.steps,
         "time": clock(film.time_us(step)),
         "status": status(film, step),
         "said": film.texts[film.said[step]],
-        "nodes": nodes,
+        "nodes": {name: _node(film, name, step) for name in film.nodes},
+        "controls": {name: _control(film, name, step) for name in film.controls},
         "clients": {name: _client(film, name, step) for name in clients(film)},
-        "messages": _messages(film, step),
+        "wires": wires(film, step),
+        "messages": messages(film, step),
+        "trouble": trouble(film, step).plain(),
         "board": board(film, step),
         "story": story(film, step),
     }
@@ -106,31 +47,6 @@ def still(film: Film, step: int) -> dict[str, Any]:
 def clock(at_us: int) -> str:
     """A time as it is shown: `1.204 s`."""
     return f"{at_us / 1e6:.3f} s"
-
-
-def status(film: Film, step: int) -> str:
-    """The room in one sentence: who is up, what was promised, and what of it would not survive."""
-    name = next(iter(film.nodes))
-    row = node_row(film, name, step)
-    told, present = promised(film, step), row["acknowledged"]
-    if row["state"] != UP:
-        present -= row["process kill"]  # what a restart will not find
-        since = f" since {clock(row['since_us'])}" if row["since_us"] else ""
-        return (
-            f"{name} {film.texts[row['note']]}{since} · {told:,} acknowledged · "
-            f"{present:,} on its disk · {told - present:,} gone"
-        )
-    risk = row["power loss"]
-    kept = f"{present:,} present" if present < told else f"{told - risk:,} durable"
-    return (
-        f"{name} {film.texts[row['role']]}, {film.texts[row['note']]} · {told:,} acknowledged · "
-        f"{kept} · {risk:,} at risk from a power loss"
-    )
-
-
-def promised(film: Film, step: int) -> int:
-    """For how many writes OK was said up to a step.  A promise stays a promise: this number never shrinks."""
-    return sum(0 < write.answered <= step for write in film.writes)
 
 
 def clients(film: Film) -> list[str]:
@@ -146,22 +62,137 @@ def story(film: Film, step: int, lines: int = STORY_LINES) -> list[tuple[str, st
     return [(f"{film.at_us[beat] / 1e6:.3f}", film.texts[film.said[beat]]) for beat in reversed(beats)]
 
 
+def trouble(film: Film, step: int) -> Trouble:
+    """What is wrong with the network after a step."""
+    return film.links.troubles[bisect_right(film.links.steps, step) - 1]
+
+
+# -- the status -------------------------------------------------------------------------------------------------------
+
+
+def status(film: Film, step: int) -> str:
+    """The room in one sentence: who is up, what was promised, and what of it would not survive."""
+    return _status_of_many(film, step) if film.many else _status_of_one(film, step)
+
+
+def _status_of_one(film: Film, step: int) -> str:
+    name = next(iter(film.nodes))
+    row = node_row(film, name, step)
+    told, present = len(promised(film, step)), row["acknowledged"]
+    if row["state"] != UP:
+        present -= row["process kill"]  # what a restart will not find
+        since = f" since {clock(row['since_us'])}" if row["since_us"] else ""
+        return (
+            f"{name} {film.texts[row['note']]}{since} · {told:,} acknowledged · "
+            f"{present:,} on its disk · {told - present:,} gone"
+        )
+    risk = row["power loss"]
+    kept = f"{present:,} present" if present < told else f"{told - risk:,} durable"
+    return (
+        f"{name} {film.texts[row['role']]}, {film.texts[row['note']]} · {told:,} acknowledged · "
+        f"{kept} · {risk:,} at risk from a power loss"
+    )
+
+
+def _status_of_many(film: Film, step: int) -> str:
+    """`n1 primary · n3 down · 17 acknowledged · 2 gone · 5 at risk from the death of n1`."""
+    rows = {name: node_row(film, name, step) for name in film.nodes}
+    found = heads(film, step)
+    leading = [head.name for head in found if head is not None and head.row["state"] == UP]
+    up = [name for name, row in rows.items() if row["state"] == UP]
+    rivals = [name for name in up if name not in leading and film.texts[rows[name]["role"]] == "primary"]
+    down = [name for name, row in rows.items() if row["state"] > STARTING]
+    kinds = list(fates(film, step).values())
+    gone, disk, risk = (kinds.count(kind) for kind in ("gone", "disk", "risk"))
+    words = [f"{listed(leading)} {'primary' if len(leading) == 1 else 'primaries'}" if leading else "no primary"]
+    if rivals and leading:
+        words.append(f"{listed(rivals)} {'calls itself' if len(rivals) == 1 else 'call themselves'} primary too")
+    elif rivals:
+        words.append(f"{listed(rivals)} promoted, and clients not told yet")
+    if down:
+        words.append(f"{listed(down)} down")
+    words.append(f"{len(promised(film, step)):,} acknowledged")
+    if gone:
+        words.append(f"{gone:,} gone")
+    if disk:
+        words.append(f"{disk:,} only on a disk")
+    if leading:
+        words.append(f"{risk:,} at risk from the death of {leading[0] if len(found) == 1 else 'a primary'}")
+    return " · ".join(words)
+
+
+# -- machines ---------------------------------------------------------------------------------------------------------
+
+
 def _node(film: Film, name: str, step: int) -> dict[str, Any]:
     row = node_row(film, name, step)
-    state = row["state"]
-    note = film.texts[row["note"]]
-    if state in (KILLED, OFF) and row["since_us"]:
-        note = f"down {(film.time_us(step) - row['since_us']) / 1e6:.2f} s"
-    if fsyncing(film, name, step):
-        note = f"{note} · {FSYNCING}"
+    down = row["state"] in (KILLED, OFF)
     return {
-        "state": state,
-        "role": film.texts[row["role"]] if state not in (KILLED, OFF) else film.texts[row["note"]],
-        "note": note,
+        "state": row["state"],
+        "shape": shape(film, row, step),
+        "role": film.texts[row["note"] if down else row["role"]],
+        "note": note(film, name, step),
+        "detail": detail(film, row, step) if film.many else "",
         "lanes": [(tier.words, tier.letter, amount(row, tier)) for tier in tiers(film)],
-        "dark": [tier.words for tier in tiers(film) if not holds(row, tier)],
-        "marks": {name: value for name, value in row.items() if name not in ("role", "note")},
+        "dark": [tier.words for tier in tiers(film) if not has(row, tier)],
+        "marks": {name: value for name, value in row.items() if name not in IN_WORDS},
     }
+
+
+def shape(film: Film, row: Row, step: int) -> str:
+    if row["state"] <= STARTING and row["paused_us"] > film.time_us(step):
+        return PAUSED
+    if row["state"] == UP and film.many and film.texts[row["role"]] == "replica":
+        return REPLICA
+    return SHAPES[row["state"]]
+
+
+def note(film: Film, name: str, step: int) -> str:
+    """What a node says of itself, in a few words."""
+    row, now = node_row(film, name, step), film.time_us(step)
+    if row["state"] in (KILLED, OFF) and row["since_us"]:
+        words = down_for(row, now)
+    elif row["state"] <= STARTING and row["paused_us"] > now:
+        words = paused_for(row, now)
+    else:
+        words = film.texts[row["note"]]
+    if film.many:
+        return "" if row["state"] in (KILLED, OFF) else _lag(film, row, step) if words == "up" else words
+    return f"{words} · {FSYNCING}" if fsyncing(film, name, step) else words
+
+
+def down_for(row: Row, now: int) -> str:
+    return f"down {(now - row['since_us']) / 1e6:.2f} s"
+
+
+def paused_for(row: Row, now: int) -> str:
+    return f"paused for {(row['paused_us'] - now) / 1e6:.2f} s"
+
+
+def _lag(film: Film, row: Row, step: int) -> str:
+    """Of a replica that is up: how far it is behind its primary."""
+    primary = film.texts[row["primary"]]
+    if primary not in film.nodes:
+        return "up"
+    if row["link"] != LINK_UP:
+        return "link down"
+    late = behind(film, row, node_row(film, primary, step))
+    return f"{late:,} behind" if late > 0 else "in step"
+
+
+def detail(film: Film, row: Row, step: int) -> str:
+    """Whom a node follows, how far it is, what it serves, what is not as usual; or since when it is down."""
+    if row["state"] in (KILLED, OFF):
+        return down_for(row, film.time_us(step)) if row["since_us"] else ""
+    primary, slots, extra = (film.texts[row[name]] for name in ("primary", "slots", "extra"))
+    words = [f"of {primary}"] if primary else []
+    if slots:
+        words.append(f"slots {slots}")
+    if row["epoch"]:
+        words.append(f"epoch {row['epoch']}")
+    elif not extra:
+        words.append(f"offset {row['offset']:,}")
+    return " · ".join([*words, extra] if extra else words)
 
 
 def fsyncing(film: Film, name: str, step: int) -> bool:
@@ -171,113 +202,122 @@ def fsyncing(film: Film, name: str, step: int) -> bool:
     )
 
 
+def _control(film: Film, name: str, step: int) -> dict[str, Any]:
+    row = dict(zip(CONTROL_ROW, _at(film.controls[name], step), strict=True))
+    now, belief = film.time_us(step), film.texts[row["belief"]]
+    title = film.texts[row["title"]]
+    if row["state"] != UP:
+        title = down_for(row, now)
+    elif row["paused_us"] > now:
+        title = paused_for(row, now)
+    return {"state": row["state"], "title": title, "belief": belief, "tone": row["tone"]}
+
+
 def _client(film: Film, name: str, step: int) -> str:
     column = film.clients.get(name)
-    if column is None:
-        return ""
-    (text,) = column.rows[max(0, bisect_right(column.steps, step) - 1)]
-    return film.texts[text]
+    return film.texts[_at(column, step)[0]] if column else ""
 
 
-def _messages(film: Film, step: int) -> list[dict[str, Any]]:
-    """What is in flight after a step: number, from, to, label, held."""
-    recording = film.playback.recording
-    assert recording is not None, "a film is made of a recorded run"
+def _at(column: Column, step: int) -> list[int]:
+    return column.rows[max(0, bisect_right(column.steps, step) - 1)]
+
+
+# -- wires ------------------------------------------------------------------------------------------------------------
+
+
+def wires(film: Film, step: int) -> list[dict[str, Any]]:
+    """The wires worth drawing: from a primary to each replica, and from a client to whom it is connected.  `state` is
+    "up", "down" or "cut"; `words` say what is wrong with it."""
+    found = []
+    for name in film.nodes:
+        row = node_row(film, name, step)
+        primary = film.texts[row["primary"]]
+        if row["state"] <= STARTING and primary in film.nodes:
+            up = row["link"] == LINK_UP and node_row(film, primary, step)["state"] <= STARTING
+            found.append(_wire(film, primary, name, "replication", up, step))
+    if not film.many:
+        (node,) = film.nodes
+        connected = {name: _client(film, name, step) != "not connected" for name in clients(film)}
+        return [_wire(film, name, node, "client", up, step) for name, up in connected.items()]
+    for name in clients(film):
+        server = film.texts[_at(film.clients[name], step)[1]] if name in film.clients else ""
+        if server:
+            found.append(_wire(film, name, server, "client", True, step))
+    if film.crowd:
+        leading = [head.name for head in heads(film, step) if head is not None and head.row["state"] == UP]
+        found += [_wire(film, film.crowd, name, "client", True, step) for name in leading]
+    return found
+
+
+def _wire(film: Film, source: str, target: str, kind: str, up: bool, step: int) -> dict[str, Any]:
+    wrong = trouble(film, step)
+    there, back = (source, target), (target, source)
+    cut = [way for way in (there, back) if way in wrong.cut]
+    slow = [wrong.slow[way] for way in (there, back) if way in wrong.slow]
+    words = "✂ cut" if len(cut) == 2 else "✂ one way" if cut else f"+{max(slow):,} ms" if slow else ""
+    if not words and not up and film.many:
+        words = "✕ down"
+    return {
+        "from": source,
+        "to": target,
+        "kind": kind,
+        "state": "cut" if cut else "up" if up else "down",
+        "words": words,
+    }
+
+
+def messages(film: Film, step: int) -> list[dict[str, Any]]:
+    """What is in flight after a step: number, from, to, label, held, count.  Of many on the same way, one for all, with
+    the number of the oldest: whatever happens to that one, the others must wait for it.  What stalls where no wire is
+    drawn is not shown: it would pile up."""
+    wired = {frozenset((wire["from"], wire["to"])) for wire in wires(film, step)} if film.many else set()
+    cut = trouble(film, step).cut
     rows = [
-        film.message(flight)
-        for flight in recording.flights.values()
-        if flight.first <= step and (flight.last is None or step < flight.last)
+        row
+        for flight in film.recording.flights.values()
+        if flight.first <= step and (flight.last is None or step < flight.last) and (row := film.message(flight))
     ]
-    return [
-        {
-            "number": number,
-            "from": source,
-            "to": target,
-            "label": film.texts[text],
-            "held": any(begin <= step and (not end or step < end) for begin, end in holds),
-        }
-        for number, source, target, text, _, _, holds in rows
-    ]
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
+    for number, source, target, text, _, _, holds in rows:
+        if film.many and (source, target) in cut and frozenset((source, target)) not in wired:
+            continue
+        label = film.texts[text]
+        held = any(begin <= step and (not end or step < end) for begin, end in holds)
+        key = (source, target) if film.many else (number,)
+        if key in found:
+            _join(found[key], label, held)
+        else:
+            found[key] = dict(number=number, **{"from": source}, to=target, label=label, held=held, count=1)
+    return list(found.values())
 
 
-# -- where are my bytes? ----------------------------------------------------------------------------------------------
+def _join(message: dict[str, Any], label: str, held: bool) -> None:
+    """One more of the same way: `w13 to w17` if all carry writes, else the first."""
+    message["count"] += 1
+    message["held"] = message["held"] or held
+    first, last = message["label"].split(" to ")[0], label.split(" to ")[-1]
+    if " " not in first and " " not in last and first != last:
+        message["label"] = f"{first} to {last}"
 
 
-def board(film: Film, step: int) -> dict[str, Any]:
-    """The newest writes by place: `names`, `rows` of (words, letter, cells) and `groups`.  A cell is "in", "out" (not
-    there) or "gone" (it was there, and a restart does not find it)."""
-    name = next(iter(film.nodes))
-    row = node_row(film, name, step)
-    end = bisect_right(film.writes, step, key=lambda write: write.executed)
-    shown = film.writes[max(0, end - NEWEST_WRITES) : end]
-    rows = [(TOLD.words, TOLD.letter, ["in" if 0 < write.answered <= step else "out" for write in shown])]
-    for tier in tiers(film):
-        cells = [_cell(film, write, tier, row, step) for write in shown]
-        rows.append((f"{tier.words} of {name}", tier.letter, cells))
-    return {"names": [write.name for write in shown], "rows": rows, "groups": _groups(film, row, end, shown, step)}
-
-
-def _cell(film: Film, write: Written, tier: Tier, row: Row, step: int) -> str:
-    if gone(film, write, row, step):
-        return "gone"
-    if not holds(row, tier):
-        return "out"
-    if tier is BUFFER:
-        return "in" if row["written"] <= write.place < row["executed"] else "out"
-    return "in" if write.place < row[tier.mark] else "out"
-
-
-def gone(film: Film, write: Written, row: Row, step: int) -> bool:
-    """A restart did not find this write, or would not find it now."""
-    if 0 < write.lost <= step:
-        return True
-    return row["state"] != UP and write.place >= surviving(row, film.playback.deployment.config.appendonly)
-
-
-def _groups(film: Film, row: Row, end: int, shown: Sequence[Written], step: int) -> list[Group]:
-    """The fates that are worth a sentence, the worst first."""
-    promised = [write for write in film.writes[:end] if 0 < write.answered <= step]
-    lost = [write for write in promised if gone(film, write, row, step)]
-    groups = []
-    if lost:
-        they_are = "it is" if len(lost) == 1 else "they are"
-        groups.append(_group(film, lost, shown, f"OK was said, and {they_are} gone", "gone"))
-    if row["state"] != UP:
-        return groups
-    appendonly = film.playback.deployment.config.appendonly
-    safe = row["platter"] if appendonly else row["durable_snapshot"]
-    risky = [write for write in promised if write.place >= safe and not 0 < write.lost <= step]
-    if risky:
-        blow = "any crash" if row["process kill"] == row["power loss"] else "a power loss"
-        them = "it" if len(risky) == 1 else "them"
-        groups.append(_group(film, risky, shown, f"OK was said, {blow} would erase {them}", "risk"))
-    elif row["acknowledged"] and not lost:
-        groups.append(Group(None, "every OK so far would survive a power loss", "safe"))
-    return groups
-
-
-def _group(film: Film, writes: Sequence[Written], shown: Sequence[Written], fate: str, tone: str) -> Group:
-    places = [place for place, write in enumerate(shown) if write in writes]
-    names = _named(film, writes)
-    count = f" ({len(writes):,} writes)" if len(writes) > NEWEST_WRITES else ""
-    return Group((places[0], places[-1]) if places else None, f"{names}{count}: {fate}", tone)
-
-
-def _named(film: Film, writes: Sequence[Written]) -> str:
-    """`w3, w7 to w12`: neighbours together; of many runs of neighbours only the first write and the last."""
-    runs: list[list[str]] = []
-    before = None
-    for write in writes:
-        if before is None or film.writes[before.number + 1] is not write:
-            runs.append([])
-        runs[-1].append(write.name)
-        before = write
-    return ", ".join(map(ranged, runs)) if len(runs) <= MOST_RUNS else f"{runs[0][0]} … {runs[-1][-1]}"
+# -- the room ---------------------------------------------------------------------------------------------------------
 
 
 def room(film: Film) -> dict[str, Any]:
-    """The boxes of the picture."""
-    zones: dict[str, list[str]] = {}
-    for name in film.nodes:
-        zones.setdefault(film.playback.world.machines[name].zone, []).append(name)
-    return layout.arrange(zones, clients(film), len(tiers(film)))
+    """The boxes of the picture, and the ways between them."""
+    deployment = film.playback.deployment
+    zones = {name: film.playback.world.machines[name].zone for name in (*film.nodes, *film.controls)}
+    inside = sorted(dict.fromkeys(zones[name] for name in film.nodes))
+    watchers: dict[str, list[str]] = {}
+    for name in film.controls:
+        watchers.setdefault(zones[name], []).append(name)
+    outside = [name for name in film.controls if zones[name] not in ZONES]
+    return layout.arrange(
+        layout.Room(
+            {zone: [name for name in deployment.nodes if zones[name] == zone] for zone in inside},
+            clients(film),
+            len(tiers(film)),
+            {zone: names for zone, names in sorted(watchers.items()) if zone in ZONES},
+            outside,
+        )
+    )

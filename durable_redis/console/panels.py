@@ -8,7 +8,7 @@ item says its kind.  Looking changes nothing: no step is played, nobody is asked
 * to use: ["choose", words, verb, options, chosen], ["goto", [[branch, step, words], ...]] (a click goes there),
   ["share", replay string, or nothing if it is made on request], ["load"].
 
-To add a tab, add a function to `OF_STEP` or `OF_BRANCH`, or a line to `Console._panels` if it needs more than the run.
+To add a tab, add a function to `OF_BRANCH`, or a line to `Console._panels` if it needs more than the run.
 """
 
 from __future__ import annotations
@@ -26,13 +26,40 @@ from durable_redis.redis.info import render
 from durable_redis.redis.server import RedisServer
 
 Block = list[Any]
+CRASHES, STALLS = ("crash", "restart", "outage", "restore"), ("cut", "partition", "delay", "pause", "hold")
+"""After one of these verbs a reader wants to know what is gone; after a stall, only if something is."""
 EXPLAINED_WRITES = 500
 """With more writes than that the receipt is taken without its sentences: a click must not wait for them."""
 
 
-def inspect(run: Run) -> list[Block]:
-    """What an operator sees of a node, and the truth beside it."""
-    name = run.deployment.nodes[0]
+def inspecting(run: Run, looked_at: str = "") -> dict[str, Any]:
+    """What an operator sees of a machine (by default of the first), and the truth beside it."""
+    deployment = run.deployment
+    names = [*deployment.nodes, *deployment.controls]
+    name = looked_at if looked_at in names else names[0]
+    chooser: list[Block] = [["choose", "look at", "look", names, name]] if len(names) > 1 else []
+    shown = _watcher(run, name) if name in deployment.controls else _server(run, name)
+    return {"name": "Inspect", "blocks": [*chooser, *shown]}
+
+
+def _watcher(run: Run, name: str) -> list[Block]:
+    """What a sentinel or an endpoint believes."""
+    frame = run.frame().machines[name]
+    if not frame.up:
+        return [["heading", f"what an operator of {name} sees"], ["text", "Connection refused: nobody listens there."]]
+    rows = [[field.replace("_", " "), _plain(value)] for field, value in frame.node.items() if field != "role"]
+    return [["heading", f"what {name} believes"], ["rows", rows]]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items()) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value) or "none"
+
+
+def _server(run: Run, name: str) -> list[Block]:
     frame = run.frame().machines[name]
     return [
         ["heading", f"what an operator of {name} sees"],
@@ -53,7 +80,11 @@ def receipt(run: Run) -> list[Block]:
             ["text", "Go there with ▶|, or with the End key."],
         ]
     if not run.survivor_is_up:
-        return [["text", f"{name} is down: restart it, then ask what survived."]]
+        if len(run.deployment.nodes) == 1:
+            return [["text", f"{name} is down: restart it, then ask what survived."]]
+        return [
+            ["text", "Nobody leads now: play on until there is a new primary, or restart one; then ask what survived."]
+        ]
     taken = _taken(run)
     if not taken.rows:
         return [["text", "Nothing was written yet."]]
@@ -91,24 +122,22 @@ def tasks(checklist: Checklist) -> dict[str, Any]:
 
 
 Maker = Callable[[Run], list[Block]]
-OF_STEP: dict[str, Maker] = {"Inspect": inspect}
-"""Panels that follow from where one stands."""
 OF_BRANCH: dict[str, Maker] = {"Receipt": receipt}
 """Panels that follow from what was done and played, and from whether one stands at the end of it."""
 
 
 def panel(name: str, run: Run) -> dict[str, Any]:
     """One panel, for where the run stands."""
-    return {"name": name, "blocks": {**OF_STEP, **OF_BRANCH}[name](run)}
+    return {"name": name, "blocks": OF_BRANCH[name](run)}
 
 
 def verdict(run: Run) -> dict[str, Any]:
     """The big number: how many acknowledged writes are gone.  Empty as long as nothing has been crashed."""
-    crashed = any(done.action.verb in ("crash", "restart") for done in run.playback.performed)
-    if not crashed or run.step != run.steps or not run.survivor_is_up:
+    done = {performed.action.verb for performed in run.playback.performed}
+    if not done & {*CRASHES, *STALLS} or run.step != run.steps or not run.survivor_is_up:
         return {}
     taken = _taken(run)
-    if not taken.rows:
+    if not taken.rows or not (taken.lost or done & {*CRASHES}):
         return {}
     _, number, words, tone = _big(taken)
     return {"number": number, "text": words, "tone": tone, "step": run.step}
@@ -132,10 +161,20 @@ def _operators_view(run: Run, name: str, frame: MachineFrame) -> list[Block]:
     if not frame.up:
         return [["text", "Connection refused: nobody listens there."]]
     if run.step == run.steps and machine.process is not None and isinstance(machine.process.node, RedisServer):
-        text = render(machine.process.node, ["persistence"], run.playback.world.clock(machine) // 1000)
+        sections = ["persistence"] if len(run.deployment.nodes) == 1 else ["replication", "persistence"]
+        text = render(machine.process.node, sections, run.playback.world.clock(machine) // 1000)
         return [["code", text.replace("\r\n", "\n").strip()]]
     view = frame.node
     fields = {"keys": view["keys"], "aof": view["aof"], "child": view["child"] or "none", "dirty": view["dirty"]}
+    if len(run.deployment.nodes) > 1:
+        following = {"link": view["link"]} if view["primary"] else {"replicas": _plain(view["replicas"])}
+        fields = {
+            "role": view["role"],
+            "primary": view["primary"] or name,
+            "offset": view["offset"],
+            **following,
+            **fields,
+        }
     return [["rows", [[field, str(value)] for field, value in fields.items()]]]
 
 

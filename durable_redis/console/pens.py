@@ -18,7 +18,7 @@ def moved(y: int, parts: Iterator[str]) -> str:
 def text(
     x: float, y: float, words: str, fill: str = INK, size: float = 12, weight: int = 400, anchor: str = "start"
 ) -> str:
-    options = "" if fill == INK else f' fill="{fill}"'
+    options = "" if fill in (INK, "") else f' fill="{fill}"'
     options += "" if size == 12 else f' font-size="{size:g}"'
     options += "" if weight == 400 else f' font-weight="{weight}"'
     options += "" if anchor == "start" else f' text-anchor="{anchor}"'

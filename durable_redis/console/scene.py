@@ -14,7 +14,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-PARTS = ("draw", "film", "stage", "board", "timeline", "tabs", "doing", "console")
+PARTS = (
+    *("draw", "lineage", "film", "still", "fates", "routes", "wires", "menu", "stage"),
+    *("board", "timeline", "tabs", "doing", "console"),
+)
 """The files of the browser's side, in the order in which they build on one another."""
 
 

@@ -10,9 +10,11 @@ import json
 from bisect import bisect_left, bisect_right
 from typing import Any
 
-from durable_redis.console.film import NODE_ROW, Column, Film
-from durable_redis.console.model import room, tiers
-from durable_redis.console.timeline import timeline
+from durable_redis.console.board import places, tiers
+from durable_redis.console.film import Column, Film
+from durable_redis.console.model import room
+from durable_redis.console.rows import CONTROL_ROW, NODE_ROW
+from durable_redis.console.timeline import crashes, timeline
 
 MOST_STEPS = 6_000
 """A longer branch is shipped thinned out: its beats, evenly, and all steps around the one on the screen."""
@@ -46,15 +48,26 @@ def shipped(film: Film, around: int) -> dict[str, Any]:
         "said": [film.said[step] for step in steps],
         "texts": list(film.texts),
         "beats": list(film.beats) if shown is None else sorted(set(film.beats).intersection(shown)),
+        "many": film.many,
+        "crowd": film.crowd,
+        "workers": list(film.playback.deployment.clients),
         "nodes": {name: _column(column, shown) for name, column in film.nodes.items()},
+        "controls": {name: _column(column, shown) for name, column in film.controls.items()},
+        "heads": [_column(column, shown) for column in film.heads],
+        "shares": [list(share.nodes) for share in film.playback.deployment.shares],
+        "lines": film.lineage.lines,
+        "links": {"steps": film.links.steps, "troubles": [trouble.plain() for trouble in film.links.troubles]},
         "clients": {name: _column(column, shown) for name, column in film.clients.items()},
         "writes": [write.row() for write in film.writes],
         "flights": flights,
         "fsyncs": [[span.machine, span.begin, span.end] for span in film.fsyncs],
         "appendonly": film.playback.deployment.config.appendonly,
         "tiers": [list(tier) for tier in tiers(film)],
+        "places": [[name, *tier] for name, tier in places(film)],
+        "crashes": list(crashes(film)),
         "room": room(film),
         "columns": list(NODE_ROW),
+        "control_columns": list(CONTROL_ROW),
         "timeline": timeline(film),
         "more": not film.playback.idle,
     }
@@ -62,14 +75,12 @@ def shipped(film: Film, around: int) -> dict[str, Any]:
 
 def _flights(film: Film, shown: list[int] | None) -> list[list[Any]]:
     """The messages that are in flight at one of the shown steps."""
-    recording = film.playback.recording
-    assert recording is not None, "a film is made of a recorded run"
     rows = []
-    for flight in recording.flights.values():
+    for flight in film.recording.flights.values():
         end = film.steps + 1 if flight.last is None else flight.last
         if shown is None or bisect_left(shown, flight.first) < bisect_left(shown, end):
             rows.append(film.message(flight))
-    return rows
+    return [row for row in rows if row is not None]
 
 
 def _column(column: Column, shown: list[int] | None) -> dict[str, Any]:

@@ -11,22 +11,28 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from durable_redis.console import layout, model, timeline
-from durable_redis.console.film import FSYNCING, STARTING, UP, Film
+from durable_redis.console import layout, matrix, model, timeline
+from durable_redis.console.film import FSYNCING, Film
 from durable_redis.console.pens import INK, PAPER, SOFT, moved, rect, text, wrapped
+from durable_redis.console.roomview import (
+    AMBER,
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREEN_TEXT,
+    GREY,
+    LINE,
+    PURPLE,
+    RED,
+    RED_TEXT,
+    TINT,
+    by_wire,
+    scene,
+)
 
-LINE, TINT = "#b8c0c8", "#f3f5f7"
 HATCH = "#e7eaed"
-BLUE, SKY, GREEN, RED, AMBER, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
-RED_TEXT, GREEN_TEXT, GREY = "#b84f00", "#00785a", "#52606d"
-COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "OK": GREY}
 TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT}
-SHAPES = ("●", "◌", "✕", "✕")
 MARGIN = 18
-LIFT = (8, 30)
-"""So far above the cards run the wires between nodes: of neighbouring zones, and of those further apart."""
-MOST_ON_A_WIRE = 3
-"""So many messages are drawn one by one."""
 TRACK_X, TRACK_WIDTH = 92, layout.TRACK
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
@@ -56,19 +62,42 @@ class Picture:
 def in_words(film: Film, still: dict[str, Any]) -> str:
     """The still as a text that needs no picture."""
     lines = [f"In words: {still['time']}, step {still['step']:,} of {still['steps']:,}. {still['status']}."]
-    for name, node in still["nodes"].items():
-        counts = [(words, "—" if words in node["dark"] else f"{count:,}") for words, _, count in node["lanes"]]
-        places = ", ".join(f"{words} {count}" for words, count in counts)
-        running = f" An {FSYNCING.replace(' running', ' runs')}." if FSYNCING in node["note"] else ""
-        lines.append(f"  {name}: writes in each place: {places}.{running}")
-    for message in chain.from_iterable(_by_wire(still["messages"])):
+    lines += _machines(still) if film.many else _node_alone(still)
+    shown = still["messages"] if film.many else chain.from_iterable(by_wire(still["messages"]))
+    for message in shown:
         held = ", held there" if message["held"] else ""
-        lines.append(f"  On the wire: {message['label']}, from {message['from']} to {message['to']}{held}.")
+        count = f" ({message['count']} messages)" if message["count"] > 1 else ""
+        lines.append(f"  On the wire: {message['label']}{count}, from {message['from']} to {message['to']}{held}.")
+    lines += [f"  The network: {words}." for words in (still["trouble"]["words"],) if words]
     lines += [f"  Where are my bytes? {group.text}." for group in still["board"]["groups"]]
     if still["story"]:
         lines.append("  The last that happened:")
         lines += [f"    {time} s  {text}" for time, text in still["story"][:3]]
     return "\n".join(lines)
+
+
+def _node_alone(still: dict[str, Any]) -> list[str]:
+    ((name, node),) = still["nodes"].items()
+    running = f" An {FSYNCING.replace(' running', ' runs')}." if FSYNCING in node["note"] else ""
+    return [f"  {name}: writes in each place: {_places(node)}.{running}"]
+
+
+def _machines(still: dict[str, Any]) -> list[str]:
+    """Every server, and what the sentinels believe."""
+    lines = []
+    for name, node in still["nodes"].items():
+        role = "" if node["shape"] == model.PAUSED else node["role"]
+        words = ", ".join(filter(None, (role, node["note"], node["detail"].replace(" · ", ", "))))
+        lines.append(f"  {name}: {words}. Writes in each place: {_places(node)}.")
+    watchers = [f"{name}: {watch['title']}, {watch['belief']}" for name, watch in still["controls"].items()]
+    lines += [f"  {'; '.join(watchers)}."] if watchers else []
+    wrong = [f"{wire['from']} to {wire['to']} {wire['words']}" for wire in still["wires"] if wire["words"]]
+    return lines + ([f"  Links: {'; '.join(wrong)}."] if wrong else [])
+
+
+def _places(node: dict[str, Any]) -> str:
+    counts = [(words, "—" if words in node["dark"] else f"{count:,}") for words, _, count in node["lanes"]]
+    return ", ".join(f"{words} {count}" for words, count in counts)
 
 
 # -- as a picture -----------------------------------------------------------------------------------------------------
@@ -80,8 +109,8 @@ def draw(film: Film, still: dict[str, Any]) -> str:
     board_top = 46 + room["height"] + 12
     rows = len(still["board"]["rows"])
     fates = max(1, len(still["board"]["groups"]))
-    track_top = board_top + 30 + max(rows * 20 + fates * 16, 150) + 10
-    height = track_top + 146
+    track_top = board_top + 30 + max(rows * 20 + fates * 16, 150) + (20 if film.many else 10)
+    height = track_top + 86 + 20 * len(timeline.crashes(film))
     width = 912 + 2 * MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="100%" '
@@ -90,8 +119,8 @@ def draw(film: Film, still: dict[str, Any]) -> str:
         f'<g transform="translate({MARGIN} 0)">',
         text(0, 30, still["time"], size=19, weight=700),
         text(100, 30, still["status"], size=13.5),
-        moved(46, _scene(film, still, room)),
-        moved(board_top, _board(still)),
+        moved(46, scene(still, room)),
+        moved(board_top, _board(still, film.many)),
         moved(board_top, _story(still)),
         moved(track_top, _timeline(film, still)),
         "</g></svg>",
@@ -99,86 +128,22 @@ def draw(film: Film, still: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _scene(film: Film, still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
-    for zone, (x, y, width, height) in room["zones"].items():
-        yield rect(x, y, width, height, 8, TINT)
-        yield text(x + 14, y + 21, f"zone {zone}", SOFT, 11, 700)
-    first = next(iter(room["nodes"]))
-    for name, words in still["clients"].items():
-        x, y, width, height = room["clients"][name]
-        (x1, y1), (x2, y2) = _wire(room, name, first)
-        dashes = ' stroke-dasharray="3 5"' if words == "not connected" else ""
-        yield f'<path d="M{x1},{y1}L{x2},{y2}" stroke="{LINE}" stroke-width="1.5"{dashes}/>'
-        yield rect(x, y, width, height, height // 2, PAPER, INK)
-        yield text(x + width // 2, y + height // 2 + 4, f"{name} · {words}" if words else name, anchor="middle")
-    most = max(1, *(count for node in still["nodes"].values() for _, _, count in node["lanes"]))
-    full = max(most, *(node["marks"]["acknowledged"] for node in still["nodes"].values()))
-    for name, node in still["nodes"].items():
-        yield from _card(name, node, room["nodes"][name], full)
-    yield from _messages(still, room)
-
-
-def _card(name: str, node: dict[str, Any], box: tuple[int, int, int, int], full: int) -> Iterator[str]:
-    x, y, width, height = box
-    state = node["state"]
-    colour = {UP: BLUE, STARTING: AMBER}.get(state, RED)
-    ink = {UP: BLUE, STARTING: INK}.get(state, RED_TEXT)
-    yield rect(x, y, width, height, 8, PAPER, colour, 1.8)
-    yield text(x + 14, y + 25, name, size=15, weight=700)
-    yield text(x + 22 + 9 * len(name), y + 25, f"{SHAPES[state]} {node['role']}", ink, weight=600)
-    yield text(x + width - 14, y + 25, node["note"], SOFT, 11, anchor="end")
-    for place, (lane, letter, count) in enumerate(node["lanes"]):
-        top = y + 40 + 20 * place
-        yield text(x + 14, top + 10, lane, SOFT, 11)
-        yield rect(x + 124, top, width - 190, 12, 2, TINT)
-        if count:
-            yield rect(x + 124, top, max(2, (width - 190) * count // full), 12, 2, COLOURS[letter])
-        words = f"{count:,}" if count else "—" if lane in node["dark"] else "empty"
-        yield text(x + width - 14, top + 10, words, INK if count else SOFT, 11, anchor="end")
-
-
-def _messages(still: dict[str, Any], room: dict[str, Any]) -> Iterator[str]:
-    for messages in _by_wire(still["messages"]):
-        many = len(messages)
-        for rank, message in enumerate(messages):
-            (x1, y1), (x2, y2) = _wire(room, message["from"], message["to"])
-            part = 0.5 + ((rank - (many - 1) / 2) * min(0.24, 0.8 / many) if many > 1 else 0)
-            x, y = round(x1 + (x2 - x1) * part), round(y1 + (y2 - y1) * part)
-            yield rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
-            arrow = f"← {message['label']}" if x2 < x1 else f"{message['label']} →"
-            yield text(x, y - 14, arrow, INK, 11, 600, "middle")
-            if message["held"]:
-                yield text(x, y + 22, "held", SOFT, 11, anchor="middle")
-
-
-def _by_wire(messages: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The messages of each wire.  Where they would lie upon one another, the oldest stands for all of them."""
-    wires: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for message in messages:
-        wires.setdefault(tuple(sorted((message["from"], message["to"]))), []).append(message)
-    for on_wire in wires.values():
-        if len(on_wire) > MOST_ON_A_WIRE:
-            yield [on_wire[0] | {"label": f"{len(on_wire)} messages"}]
-        else:
-            yield on_wire
-
-
-def _board(still: dict[str, Any]) -> Iterator[str]:
+def _board(still: dict[str, Any], many: bool) -> Iterator[str]:
     board = still["board"]
     rows, names = board["rows"], board["names"]
     yield text(0, 18, "Where are my bytes?", size=13, weight=700)
     if not names:
         yield text(168, 18, "nothing was written yet", SOFT, 11)
-    for column, name in enumerate(names):
-        lost = "gone" in rows[1][2][column : column + 1]
-        yield text(178 + 41 * column, 18, name[:6], RED_TEXT if lost else SOFT, 11, anchor="middle")
+    yield from (matrix.heads if many else _heads)(names, board["lost"])
     for rank, (words, letter, cells) in enumerate(rows):
         yield text(0, 44 + 20 * rank, words)
-        yield from _cells(cells, letter, 40 + 20 * rank)
+        if not many:
+            yield from _cells(cells, letter, 40 + 20 * rank)
+    if many:
+        yield from matrix.cells(rows)
     line = 30 + 20 * len(rows) + 19
     for group in board["groups"]:
-        if group.columns is not None:
-            first, last = group.columns
+        for first, last in group.runs:
             fence = f'fill="none" stroke="{RED}" stroke-width="1.4" stroke-dasharray="4 3"'
             yield (
                 f'<rect x="{161 + 41 * first}" y="27" width="{41 * (last - first) + 34}" '
@@ -186,6 +151,11 @@ def _board(still: dict[str, Any]) -> Iterator[str]:
             )
         yield text(0, line, group.text, TONES[group.tone], 11.5, 600)
         line += 16
+
+
+def _heads(names: list[str], lost: list[bool]) -> Iterator[str]:
+    for column, name in enumerate(names):
+        yield text(178 + 41 * column, 18, name[:6], RED_TEXT if lost[column] else SOFT, 11, anchor="middle")
 
 
 def _cells(cells: list[str], letter: str, y: int) -> Iterator[str]:
@@ -233,34 +203,37 @@ def _timeline(film: Film, still: dict[str, Any]) -> Iterator[str]:
     ticks = "".join(f"M{x(us):.0f},46v9" for us in line["ticks"])
     yield f'<path d="{ticks}" stroke="{BLUE}" fill="none"/>'
     yield from (_bar(TRACK_X + begin, TRACK_X + end) for begin, end in line["fsyncs"])
+    yield from (_cut(TRACK_X + begin, TRACK_X + end) for begin, end in line["cuts"])
     places: dict[str, list[int]] = {"ok": []} if ticks else {}
+    if line["cuts"]:
+        places["cut"] = []
     if line["fsyncs"]:
         places["fsync"] = []
     for kind, place in line["marks"]:
         places.setdefault(kind, []).append(TRACK_X + place)
     yield from (_glyphs(kind, found, 36) for kind, found in places.items() if kind in GLYPHS and found)
     yield from _legend(list(places))
-    node = still["nodes"][next(iter(still["nodes"]))]
     for rank, (crash, values) in enumerate(line["risk"].items()):
         top = 66 + 20 * rank
         yield text(0, top + 12, crash, SOFT, 11)
         yield rect(TRACK_X, top, x(end) - TRACK_X, 14, 2, TINT)
-        yield f'<path d="{_skyline(values, max(1, *values), top + 14, x(end) - TRACK_X)}" fill="{RED}"/>'
+        yield f'<path d="{_skyline(values, line["scale"][crash], top + 14, x(end) - TRACK_X)}" fill="{RED}"/>'
         yield from (_hatched(TRACK_X + begin, TRACK_X + end, top) for begin, end in line["down"][crash])
-        lost = timeline.at_risk(node["marks"], crash)
+        lost = timeline.at_risk_now(film, still["step"], crash)
         yield text(866, top + 12, f"{max(values):,}", SOFT, 11, anchor="end")
         if lost is None:
             yield text(912, top + 12, "down", SOFT, anchor="end")
         else:
             yield text(912, top + 12, f"{lost:,}", RED_TEXT if lost else INK, 12, 700, "end")
     now = x(film.time_us(still["step"]))
-    yield f'<path d="M{now:g},20V126" stroke="{INK}" stroke-width="2"/><circle cx="{now:g}" cy="20" r="6"/>'
-    yield text(TRACK_X, 138, "acknowledged writes lost if it crashed at that moment", SOFT, 11)
+    bottom = 66 + 20 * len(line["risk"])
+    yield f'<path d="M{now:g},20V{bottom}" stroke="{INK}" stroke-width="2"/><circle cx="{now:g}" cy="20" r="6"/>'
+    yield text(TRACK_X, bottom + 12, LOSSES[film.many], SOFT, 11)
     place = f"step {still['step']:,} of {still['steps']:,}"
-    yield text(TRACK_X + TRACK_WIDTH, 138, place, SOFT, 11, anchor="end")
+    yield text(TRACK_X + TRACK_WIDTH, bottom + 12, place, SOFT, 11, anchor="end")
     yield text(TRACK_X + TRACK_WIDTH - 12, 12, f"up to {model.clock(horizon)}", SOFT, 11, anchor="end")
-    yield text(866, 138, "at most", SOFT, 11, anchor="end")
-    yield text(912, 138, "now", SOFT, 11, anchor="end")
+    yield text(866, bottom + 12, "at most", SOFT, 11, anchor="end")
+    yield text(912, bottom + 12, "now", SOFT, 11, anchor="end")
 
 
 def _glyphs(kind: str, places: list[int], y: int) -> str:
@@ -291,6 +264,15 @@ def _legend(kinds: list[str]) -> Iterator[str]:
             x += 34 + 6 * len(words)
 
 
+def _cut(begin: int, end: int) -> str:
+    """When a link was cut: from its begin to its end."""
+    return f'<path d="M{begin},25H{end}" stroke="{RED}" stroke-width="3" stroke-dasharray="5 2"/>'
+
+
+LOSSES = {
+    False: "acknowledged writes lost if it crashed at that moment",
+    True: "acknowledged writes lost: by a failover; or if the primary crashed so, and came back",
+}
 KINDS = {
     "ok": "OK was said",
     "fsync": "fsync",
@@ -299,6 +281,11 @@ KINDS = {
     "crash": "crash",
     "restart": "restart",
     "error": "disk error",
+    "cut": "cut",
+    "pause": "pause",
+    "election": "election",
+    "promotion": "promotion",
+    "full sync": "full sync",
 }
 GLYPHS = {
     "fsync": (-5, -8, "h10v8l-5,6l-5,-6z", GREEN),
@@ -307,6 +294,11 @@ GLYPHS = {
     "crash": (-6, -8, "l6,6l6,-6l2,2l-6,6l6,6l-2,2l-6,-6l-6,6l-2,-2l6,-6l-6,-6z", RED),
     "restart": (-4, -8, "l10,7l-10,7z", BLUE),
     "error": (-1, -9, "h3v9h-3zm0,11h3v3h-3z", RED),
+    "pause": (-5, -7, "h4v12h-4zm6,0h4v12h-4z", GREY),
+    "election": (0, -8, "l6,12h-12z", PURPLE),
+    "promotion": (0, -9, "l7,7h-4v6h-6v-6h-4z", BLUE),
+    "full sync": (-6, -7, "h5v12h-5zm7,0h5v12h-5z", AMBER),
+    "cut": (-7, -4, "h5v3h-5zm8,0h5v3h-5z", RED),
 }
 """What stands on the timeline: where the outline begins, seen from its middle; the outline; the colour."""
 
@@ -321,24 +313,3 @@ def _skyline(values: list[int], highest: int, bottom: int, width: float) -> str:
             path.append(f"H{TRACK_X + place * wide:.0f}V{bottom - height}")
             before = height
     return "".join(path) + f"H{TRACK_X + width:.0f}V{bottom}z"
-
-
-# -- pieces -----------------------------------------------------------------------------------------------------------
-
-
-def _wire(room: dict[str, Any], one: str, other: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    return _port(room, one, other), _port(room, other, one)
-
-
-def _port(room: dict[str, Any], name: str, other: str) -> tuple[int, int]:
-    """Where a wire leaves the box of `name` towards the box of `other`."""
-    boxes = {**room["clients"], **room["nodes"]}
-    x, y, width, height = boxes[name]
-    other_x, other_y, other_width, _ = boxes[other]
-    if name in room["nodes"] and other in room["nodes"] and x != other_x:
-        return x + width // 2, min(y, other_y) - LIFT[abs(x - other_x) > 1.5 * width]
-    if other_x >= x + width:
-        return x + width, y + min(height, 140) // 2
-    if other_x + other_width <= x:
-        return x, y + min(height, 140) // 2
-    return x + width // 2, y + height if other_y > y else y

@@ -37,6 +37,8 @@ class MachineFrame(NamedTuple):
     * `node`: the node's own view; empty when no process runs.
     * `marks`: how many writes are in each place; `acknowledged`: for how many the OK was sent, and that were not lost
       since; `at_risk`: how many of these each kind of crash would erase now.
+    * `newest`: the key of the newest write that it holds (while it is down: held).  A write has one past, so this tells
+      which writes these marks count.
     """
 
     up: bool
@@ -52,6 +54,7 @@ class MachineFrame(NamedTuple):
     failing: tuple[str, ...] = ()
     paused_until_us: int = 0  # 0 unless it stands still
     skew_us: int = 0
+    newest: tuple[str, int] | None = None
 
 
 class LinkFrame(NamedTuple):
@@ -170,6 +173,7 @@ class Recording:
             tuple([operation for operation, fails in disk.failing.items() if fails]),
             paused_until_us,
             machine.clock_skew_us,
+            ledger.writes[-1].key if ledger.writes else None,
         )
 
     # -- looking back ------------------------------------------------------------------------------------------------
@@ -183,6 +187,10 @@ class Recording:
         """The links that are cut or slow after a step."""
         steps, pictures = self._links
         return pictures[bisect_right(steps, step) - 1]
+
+    def link_pictures(self) -> tuple[list[int], list[tuple[LinkFrame, ...]]]:
+        """All pictures of the links, and the steps after which they were taken."""
+        return self._links
 
     def pictures(self, name: str) -> tuple[list[int], list[MachineFrame]]:
         """All pictures of one machine, and the steps after which they were taken."""

@@ -7,6 +7,7 @@ import re
 
 import nbformat
 import pytest
+from manyrooms import ROOMS
 
 import durable_redis as dr
 from durable_redis.console import model, shipment, timeline
@@ -186,43 +187,34 @@ def test_how_long_a_click_takes_to_be_painted(page):
 # -- the browser's stills and Python's --------------------------------------------------------------------------------
 
 STILLS = """async ([source, data, steps]) => {
-    const url = URL.createObjectURL(new Blob([source + '\\nexport { Film };'], { type: 'text/javascript' }));
-    const { Film } = await import(url);
+    const url = URL.createObjectURL(new Blob([source + '\\nexport { Film, Still };'], { type: 'text/javascript' }));
+    const { Film, Still } = await import(url);
     const film = new Film(data);
     return steps.map((step) => {
-        const board = film.board(step), row = film.row('n1', step);
-        return {
-            status: film.status(step), said: film.told(step), time: (film.atUs(step) / 1e6).toFixed(3) + ' s',
-            note: film.note('n1', step),
-            dark: film.tiers.filter((tier) => !film.holds(row, tier[2])).map((tier) => tier[0]),
-            risks: ['process kill', 'power loss', 'disk loss'].map((crash) => film.atRisk(row, crash)),
-            lanes: film.tiers.map(([words, letter, mark]) => [words, letter, film.amount(row, mark)]),
-            messages: film.messages(step).map(({ last, ...message }) => message),
-            names: board.shown.map((write) => write[0]),
-            rows: board.rows.map(([words, , , cells]) => [words, cells]),
-            groups: board.groups.map(({ columns, text, tone }) =>
-                [columns.length ? [columns[0], columns.at(-1)] : null, text, tone]),
-        };
+        const still = new Still(film, step), risks = film.crashes.map((crash) => still.atRisk(crash));
+        const { status, nodes, controls, clients, wires, messages, trouble, board, now } = still;
+        return { status, nodes, controls, clients, wires, messages, trouble, board, risks,
+            said: film.told(step), time: (now / 1e6).toFixed(3) + ' s' };
     });
 }"""
 
 
 def still_of(film, step):
+    """What Python makes of a step, as JSON brings it to a page."""
     still = model.still(film, step)
-    board = still["board"]
-    return {
-        **{name: still[name] for name in ("status", "said", "time", "messages")},
-        **{name: still["nodes"]["n1"][name] for name in ("note", "dark")},
-        "risks": [timeline.at_risk(model.node_row(film, "n1", step), crash) for crash in timeline.CRASHES],
-        "lanes": [list(lane) for lane in still["nodes"]["n1"]["lanes"]],
-        "names": board["names"],
-        "rows": [[words, cells] for words, _, cells in board["rows"]],
-        "groups": [[group.columns and list(group.columns), group.text, group.tone] for group in board["groups"]],
-    }
+    for node in still["nodes"].values():
+        del node["marks"]
+    board = still["board"] | {"groups": [vars_of(group) for group in still["board"]["groups"]]}
+    risks = [timeline.at_risk_now(film, step, crash) for crash in timeline.crashes(film)]
+    parts = ("status", "nodes", "controls", "clients", "wires", "messages", "trouble", "said", "time")
+    return json.loads(json.dumps({name: still[name] for name in parts} | {"board": board, "risks": risks}))
 
 
-@pytest.mark.parametrize("options", [{"appendonly": True}, {"save": "1 10"}], ids=["log", "snapshots"])
-def test_the_browser_computes_the_stills_that_python_computes(browser, options):
+def vars_of(group):
+    return {"runs": group.runs, "text": group.text, "tone": group.tone}
+
+
+def alone(**options):
     run = dr.Redis(**options).start(seed=7)
     run.slow_disk("n1", 60)
     run.write(120)
@@ -230,11 +222,24 @@ def test_the_browser_computes_the_stills_that_python_computes(browser, options):
     run.restart("n1")
     run.crash("n1", "process kill")
     run.forward(20)
+    return run
+
+
+STILL_ROOMS = {
+    "log": lambda: alone(appendonly=True),
+    "snapshots": lambda: alone(save="1 10"),
+    **ROOMS,
+}
+
+
+@pytest.mark.parametrize("room", STILL_ROOMS.values(), ids=STILL_ROOMS)
+def test_the_browser_computes_the_stills_that_python_computes(browser, room):
+    run = room()
     film = Film(run.playback)
-    steps = list(range(0, run.steps + 1, 3))
-    page = browser.new_page()
     shipped = json.loads(json.dumps(shipment.shipped(film, 0)))
-    in_browser = page.evaluate(STILLS, [Scene._esm, shipped, steps])
+    steps = (shipped["shown"] or range(run.steps + 1))[:: max(3, run.steps // 400)]
+    page = browser.new_page()
+    in_browser = page.evaluate(STILLS, [Scene._esm, shipped, list(steps)])
     page.close()
     for step, still in zip(steps, in_browser, strict=True):
         assert still == still_of(film, step), f"step {step}"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 
-def clicked(console, verb, *arguments, step=None, at_ms=None):
+def clicked(console, verb, *arguments, step=None, at_ms=None, options=None):
     """What console.js sends: the reader stands at `step`, by default where the run stands."""
     step, moves = console.run.step if step is None else step, console.scene.stand["heard"] + 1
-    message = {"verb": verb, "arguments": list(arguments), "at_ms": at_ms, "step": step, "moves": moves}
+    message = {
+        "verb": verb,
+        "arguments": list(arguments),
+        "at_ms": at_ms,
+        "options": options,
+        "step": step,
+        "moves": moves,
+    }
     console.scene._handle_custom_msg(message, [])
 
 

@@ -7,8 +7,10 @@ import json
 import pytest
 
 import durable_redis as dr
-from durable_redis.console import model, shipment, timeline
-from durable_redis.console.film import FSYNCING, OFF, UP, Film
+from durable_redis.console import board, model, shipment, timeline
+from durable_redis.console.film import FSYNCING, Film
+from durable_redis.console.rows import OFF, UP
+from durable_redis.sim.faults import CRASHES
 
 SETTINGS = {
     "everysec": {"appendonly": True},
@@ -36,14 +38,14 @@ def test_the_numbers_of_a_node_are_the_labs(run):
     film = Film(run.playback)
     for step in range(run.steps + 1):
         frame = run.frame(step).machines["n1"]
-        row = model.node_row(film, "n1", step)
+        row = board.node_row(film, "n1", step)
         up = frame.up and frame.node["ready"]
         assert (row["state"] == UP) == up
         assert row["executed"] == (frame.marks.executed if up else 0)
         for name in ("written", "platter", "snapshot", "durable_snapshot"):
             assert row[name] == getattr(frame.marks, name)
         assert row["acknowledged"] == frame.acknowledged
-        assert {crash: row[crash] for crash in timeline.CRASHES} == frame.at_risk
+        assert {crash: row[crash] for crash in CRASHES} == frame.at_risk
 
 
 def test_the_messages_are_those_in_flight(run):
@@ -56,8 +58,8 @@ def test_the_messages_are_those_in_flight(run):
 def test_the_board_and_the_receipt_agree_on_what_is_gone(run):
     film = Film(run.playback)
     receipt = run.receipt()
-    row = model.node_row(film, "n1", run.steps)
-    gone = [write.name for write in film.writes if write.answered and model.gone(film, write, row, run.steps)]
+    row = board.node_row(film, "n1", run.steps)
+    gone = [write.name for write in film.writes if write.answered and board.gone(film, write, row)]
     assert gone == [lost.key for lost in receipt.lost_rows]
 
 
@@ -65,10 +67,10 @@ def test_the_fence_encloses_exactly_the_writes_at_risk(run):
     film = Film(run.playback)
     appendonly = run.deployment.config.appendonly
     for step in range(0, run.steps + 1, 11):
-        row = model.node_row(film, "n1", step)
+        row = board.node_row(film, "n1", step)
         if row["state"] != UP:
             continue
-        risky = [group for group in model.board(film, step)["groups"] if group.tone == "risk"]
+        risky = [group for group in board.board(film, step)["groups"] if group.tone == "risk"]
         assert bool(risky) == bool(row["power loss"])
         for group in risky:
             assert ("any crash" in group.text) == (row["process kill"] == row["power loss"])
@@ -91,7 +93,7 @@ def test_the_status_is_one_sentence_up_and_down():
     )
     run.crash("n1", "power loss", tail="lost", at_ms=500)
     film.read()
-    assert model.node_row(film, "n1", run.steps)["state"] == OFF
+    assert board.node_row(film, "n1", run.steps)["state"] == OFF
     assert model.status(film, run.steps) == ("n1 power lost since 0.500 s · 17 acknowledged · 0 on its disk · 17 gone")
 
 
@@ -187,7 +189,7 @@ def test_what_was_promised_does_not_shrink_when_it_is_lost():
     run.crash("n1", "power loss", at_ms=1090)
     run.restart("n1")
     film, receipt = Film(run.playback), run.receipt()
-    told = [model.promised(film, step) for step in range(run.steps + 1)]
+    told = [len(board.promised(film, step)) for step in range(run.steps + 1)]
     assert told == sorted(told)
     assert told[-1] == receipt.acknowledged
     present = receipt.acknowledged - receipt.lost
@@ -236,14 +238,14 @@ def test_a_crash_that_cannot_happen_has_no_risk(kind, impossible):
     run.crash("n1", kind, tail="lost", at_ms=1090)
     run.play(1600)
     film = Film(run.playback)
-    row, marks = model.node_row(film, "n1", run.steps), run.frame().machines["n1"].marks
-    risks = {crash: timeline.at_risk(row, crash) for crash in timeline.CRASHES}
+    row, marks = board.node_row(film, "n1", run.steps), run.frame().machines["n1"].marks
+    risks = {crash: timeline.at_risk(row, crash) for crash in CRASHES}
     assert [crash for crash, lost in risks.items() if lost is None] == impossible
     assert risks["disk loss"] == marks.written
     if kind == "process kill":
         assert risks["power loss"] == marks.written - marks.platter
     line = timeline.timeline(film)
-    for crash in timeline.CRASHES:
+    for crash in CRASHES:
         begin = 1_090_000 * 720 // line["horizon_us"]
         end = line["end_us"] * 720 // line["horizon_us"]
         assert line["down"][crash] == ([(begin, end)] if crash in impossible else [])
@@ -256,7 +258,7 @@ def test_writes_that_are_no_neighbours_are_not_told_as_a_range():
         run.crash("n1", "power loss", tail="lost", at_ms=at_ms)
         run.restart("n1")
     film = Film(run.playback)
-    gone = next(group.text for group in model.board(film, run.steps)["groups"] if group.tone == "gone")
+    gone = next(group.text for group in board.board(film, run.steps)["groups"] if group.tone == "gone")
     runs = [told.split(" to ") for told in gone.partition(" (")[0].split(", ")]
     assert len(runs) == 2
     assert sum(int(last[1:]) - int(first[1:]) + 1 for first, last in runs) == run.receipt().lost

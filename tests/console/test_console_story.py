@@ -6,7 +6,7 @@ import pytest
 
 import durable_redis as dr
 from durable_redis.console.film import Film
-from durable_redis.console.story import label, ranged, spoken
+from durable_redis.console.words import label, ranged, spoken
 
 
 def sentences(run, beats_only=True):

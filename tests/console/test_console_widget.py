@@ -11,7 +11,7 @@ from consoletools import clicked, panel, said
 
 import durable_redis as dr
 from durable_redis.console import acts
-from durable_redis.console.film import KILLED, OFF
+from durable_redis.console.rows import KILLED, OFF
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_the_kernel_follows_the_browser_without_pulling_it_back(console):
 
 
 def test_what_a_menu_proposes_first():
-    menus = {state: [entry["words"] for entry in entries] for state, entries in acts.menus().items()}
+    menus = {state: [entry["words"] for entry in entries] for state, entries in acts.menus(many=False).items()}
     assert menus["0"][0] == "power loss"
     assert menus["2"][:3] == ["restart", "power loss", "lose the disk"]
     assert menus["3"][0] == "restart"
@@ -191,13 +191,13 @@ def test_inspect_lays_what_an_operator_sees_beside_the_truth(console):
     assert panel(console, "Inspect")[1] == ["text", "Connection refused: nobody listens there."]
 
 
-@pytest.mark.parametrize("state", acts.MENUS)
+@pytest.mark.parametrize("state", acts.ALONE)
 def test_every_act_of_every_menu_can_be_done(console, state):
-    for crash in {KILLED: ["process kill"], OFF: ["power loss"]}.get(state, []):
+    for crash in {str(KILLED): ["process kill"], str(OFF): ["power loss"]}.get(state, []):
         clicked(console, "crash", "n1", crash)
     here = console.run.step
-    for act in console.scene.menus[str(state)]:
-        arguments = ["n1" if argument == acts.NODE else argument for argument in act["arguments"]]
+    for act in console.scene.menus[state]:
+        arguments = ["n1" if argument == acts.NAME else argument for argument in act["arguments"]]
         clicked(console, act["verb"], *arguments, step=here)
         assert console.scene.said["tone"] == "did", said(console)
 

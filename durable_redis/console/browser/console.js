@@ -2,7 +2,7 @@
  *
  * The law of this file: what is shown follows from the film (shipped once a change) and the step one stands on.
  * Scrubbing, stepping and playing what is recorded need no kernel, so they work on a static page too.  An act is one
- * message {verb, arguments, at_ms, step, moves}; the kernel answers with a new film, and with the step where one stands then.
+ * message {verb, arguments, at_ms, options, step, moves}; the kernel answers with a new film, and with the step where one stands then.
  * A page greets its kernel when it opens: if nobody answers, a control that needs the kernel says so.
  *
  * The reader's last move counts.  Moves are numbered, every message says the number of the last one, and every answer says
@@ -96,16 +96,17 @@ class LiveConsole {
       if (this.asked > this.heard) this.giveUp();
     }, GREETING_MS);
   }
-  act(verb, parameters, at_ms) {
+  act(verb, parameters, at_ms, options) {
     this.pause();
-    this.ask(verb, parameters, at_ms);
+    this.ask(verb, parameters, at_ms, options);
   }
-  /** The kernel stands where we stand before it acts; or, if our last act is not answered yet, where that act has led. */
-  ask(verb, parameters, at_ms) {
-    const step = this.asked > this.heard && this.asked === this.moves ? undefined : this.step;
+  /** Where the kernel shall stand: where we stand; or, if our last act is not answered yet, where that act has led. */
+  get place() { return this.asked > this.heard && this.asked === this.moves ? undefined : this.step; }
+  ask(verb, parameters, at_ms, options) {
+    const step = this.place;
     this.moved();
     this.asked = this.moves;
-    this.send(verb, parameters, step, at_ms);
+    this.send(verb, parameters, step, at_ms, options);
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.giveUp(), this.deaf ? 0 : PATIENCE_MS);
   }
@@ -113,10 +114,10 @@ class LiveConsole {
     this.pause();
     this.doing.say({ text: NO_ANSWER, tone: "error" });
   }
-  send(verb, parameters, step, at_ms) {
+  send(verb, parameters, step, at_ms, options) {
     clearTimeout(this.telling);
     this.telling = undefined;
-    this.model.send({ verb, arguments: parameters, at_ms, step, moves: this.moves });
+    this.model.send({ verb, arguments: parameters, at_ms, options, step, moves: this.moves });
   }
   /** The kernel has spoken. */
   listen() {
@@ -194,19 +195,20 @@ class LiveConsole {
     const forward = step >= (this.painted ?? step);
     this.painted = step;
     this.scene.dataset.step = step;
-    this.time.textContent = clock(film.atUs(step));
-    this.sentence.textContent = film.status(step);
+    const still = new Still(film, step);
+    this.time.textContent = clock(still.now);
+    this.sentence.textContent = still.status;
     const verdict = this.model.get("verdict");
     this.verdict.hidden = verdict.step !== step;
     if (!this.verdict.hidden) {
       this.verdict.dataset.tone = verdict.tone;
       this.verdict.replaceChildren(make("b", {}, verdict.number), verdict.text);
     }
-    this.stage.paint(film, step, forward);
-    this.boardBox.replaceChildren(drawBoard(film, step));
+    this.stage.paint(still, forward);
+    this.boardBox.replaceChildren(drawBoard(still.board));
     this.tabs.paint(film, step);
-    this.timeline.paint(film, step);
-    this.doing.paint(film, step);
+    this.timeline.paint(still);
+    this.doing.paint(still);
     for (const back of this.backs) back.disabled = step === 0;
     this.caption.textContent = this.caption.title = `step ${grouped(step)} of ${grouped(film.steps)} · ${film.told(step)}`;
   }

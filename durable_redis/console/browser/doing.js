@@ -23,14 +23,16 @@ class Doing {
   get chosen() { return this.acts?.find(({ words }) => words === this.verb.value); }
 
   /** Offer what can be done where one stands. */
-  paint(film, step) {
-    this.now_ms = film.atUs(step) / 1000;
-    this.states = Object.fromEntries(film.names.map((name) => [name, film.row(name, step).state]));
-    offer(this.target, [...film.names, film.room.clients.client ? "client" : "clients"]);
+  paint(still) {
+    this.now_ms = still.now / 1000;
+    this.targets = targetsOf(still);
+    offer(this.target, Object.keys(this.targets), (name) => this.targets[name].kind);
     this.refresh();
   }
+  get aim() { return this.targets[this.target.value]; }
   refresh() {
-    this.acts = this.console.model.get("menus")[this.states[this.target.value] ?? "client"] ?? [];
+    const aim = this.aim, acts = this.console.model.get("menus")[aim.menu] ?? [];
+    this.acts = acts.map((act) => ({ ...act, words: filled(act.words, aim), button: filled(act.button, aim), arguments: bound(act.arguments, aim) }));
     const changed = offer(this.verb, this.acts.map(({ words }) => words));
     if (changed && this.acts[0].verb === "restart") this.verb.value = this.acts[0].words;
     this.preview();
@@ -39,10 +41,10 @@ class Doing {
   preview() {
     const act = this.chosen;
     if (!act) return;
-    this.go.textContent = act.button.replace("{node}", this.target.value);
+    this.go.textContent = act.button;
     this.go.classList.toggle("calm", !act.harm);
     this.when.disabled = !act.timed;
-    this.code.textContent = python(act.verb, bound(act, this.target.value), this.atMs(act));
+    this.code.textContent = python(act.verb, act.arguments, this.atMs(act), act.options);
   }
   atMs(act) {
     const wait = WHEN[this.when.value];
@@ -50,7 +52,7 @@ class Doing {
   }
   do() {
     const act = this.chosen;
-    if (act) this.console.act(act.verb, bound(act, this.target.value), this.atMs(act));
+    if (act) this.console.act(act.verb, act.arguments, this.atMs(act), act.options);
   }
 
   /** What was said last: "did" a line of Python, "told" a sentence, an "error". */
@@ -61,12 +63,31 @@ class Doing {
   tell(news) { this.news.replaceChildren(...news.map((sentence) => make("p", {}, `✓ ${sentence}`))); }
 }
 
-/** The arguments of an act, for this target. */
-const bound = (act, target) => act.arguments.map((value) => (value === "{node}" ? target : value));
+/** What one can aim at, by the words in the list: {kind, menu, and the names that the acts speak of}. */
+function targetsOf(still) {
+  const { film, nodes, controls, wires } = still, targets = {};
+  for (const [name, { state }] of Object.entries(nodes)) targets[name] = { kind: "servers", menu: String(state), name, group: [name] };
+  for (const [name, { state }] of Object.entries(controls)) {
+    targets[name] = { kind: "watchers", menu: `control ${Number(state > STARTING)}`, name, group: [name] };
+  }
+  const client = film.room.clients.client ? "client" : "clients";
+  targets[client] = { kind: "clients", menu: "client", name: client };
+  if (!film.many) return targets;
+  for (const { from, to } of wires.filter((wire) => wire.from !== film.crowd)) {
+    targets[`${from} – ${to}`] = { kind: "wires", menu: "wire", name: from, other: to };
+  }
+  for (const zone of Object.keys(film.room.zones)) targets[`zone ${zone}`] = { kind: "zones", ...zoneTarget(film, zone) };
+  return targets;
+}
 /** The line of Python: `run.crash('n1', 'power loss')`. */
-function python(verb, parameters, at_ms) {
-  const words = parameters.map((value) => (typeof value === "string" ? `'${value.replace(/['\\]/g, "\\$&")}'` : String(value)));
+function python(verb, parameters, at_ms, options = {}) {
+  const words = [...parameters.map(inPython), ...Object.entries(options).map(([name, value]) => `${name}=${inPython(value)}`)];
   return `run.${verb}(${[...words, ...(at_ms === undefined ? [] : [`at_ms=${at_ms}`])].join(", ")})`;
+}
+function inPython(value) {
+  if (Array.isArray(value)) return `[${value.map(inPython).join(", ")}]`;
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return typeof value === "string" ? `'${value.replace(/['\\]/g, "\\$&")}'` : String(value);
 }
 function choice(label, changed, options = []) {
   const list = make("select", { "aria-label": label });
@@ -74,12 +95,14 @@ function choice(label, changed, options = []) {
   list.addEventListener("change", changed);
   return list;
 }
-/** Put other options into a list, if they are others; what was chosen stays chosen if it can. */
-function offer(list, options) {
+/** Put other options into a list, if they are others; what was chosen stays chosen if it can.  Of several kinds, kind by kind. */
+function offer(list, options, kindOf = () => "") {
   if (list.dataset.options === options.join("\n")) return false;
   const before = list.value;
   list.dataset.options = options.join("\n");
-  list.replaceChildren(...options.map((option) => make("option", { value: option }, option)));
+  const kinds = [...new Set(options.map(kindOf))], made = (option) => make("option", { value: option }, option);
+  list.replaceChildren(...(kinds.length < 3 ? options.map(made) // servers and clients need no headings
+    : kinds.map((kind) => make("optgroup", { label: kind }, ...options.filter((option) => kindOf(option) === kind).map(made)))));
   list.value = options.includes(before) ? before : options[0];
   return true;
 }

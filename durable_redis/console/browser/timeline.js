@@ -4,11 +4,10 @@
  * arrows go by event, with Shift (or Page Up and Down) by beat, Home and End to the ends.
  */
 
-const CRASHES = ["process kill", "power loss", "disk loss"];
 const TRACK = { x: 92, width: 720, top: 26, height: 32, risk: 68, pitch: 20, strip: 15 };
 const HATCH = 5; // pixels between two lines of a strip where a crash cannot happen
 const KINDS = { ok: "OK was said", fsync: "fsync", snapshot: "snapshot", rewrite: "log rewritten", crash: "crash",
-  restart: "restart", error: "disk error" };
+  restart: "restart", error: "disk error", cut: "cut", pause: "pause", election: "election", promotion: "promotion", "full sync": "full sync" };
 const GLYPHS = { // what stands on the track, by kind: [path around (0, 0), class]
   ok: ["M0,-6v9", "dr-ticks"],
   fsync: ["M-5,-8 h10 v8 l-5,6 l-5,-6 z", "dr-P"],
@@ -17,12 +16,21 @@ const GLYPHS = { // what stands on the track, by kind: [path around (0, 0), clas
   crash: ["M-6,-8 l6,6 l6,-6 l2,2 l-6,6 l6,6 l-2,2 l-6,-6 l-6,6 l-2,-2 l6,-6 l-6,-6 z", "dr-risk"],
   restart: ["M-4,-8 l10,7 l-10,7 z", "dr-R"],
   error: ["M-1.5,-9 h3 v9 h-3 z M-1.5,2 h3 v3 h-3 z", "dr-risk"],
+  cut: ["M-7,-4 h5 v3 h-5 z M1,-4 h5 v3 h-5 z", "dr-risk"],
+  pause: ["M-5,-7 h4 v12 h-4 z M1,-7 h4 v12 h-4 z", "dr-K"],
+  election: ["M0,-8 l6,12 h-12 z", "dr-B"],
+  promotion: ["M0,-9 l7,7 h-4 v6 h-6 v-6 h-4 z", "dr-R"],
+  "full sync": ["M-6,-7 h5 v12 h-5 z M1,-7 h5 v12 h-5 z", "dr-S"],
 };
 
 const glyph = (kind, x, y) => make("path", { d: GLYPHS[kind][0], class: GLYPHS[kind][1], transform: `translate(${x} ${y})` });
 
 /** A long fsync: from its begin to its end, where its flag is. */
 const bar = ([from, to]) => make("path", { class: "dr-P dr-fsync", d: `M${TRACK.x + from},${TRACK.top + 1}h2v3H${TRACK.x + to}v4H${TRACK.x + from + 2}v3h-2z` });
+/** When a link was cut. */
+const cutBar = ([from, to]) => make("path", { class: "dr-cut", d: `M${TRACK.x + from},${TRACK.top + 1}H${TRACK.x + to}` });
+const LOSSES = "acknowledged writes lost if it crashed at that moment";
+const LOSSES_OF_MANY = "acknowledged writes lost: by a failover; or if the primary crashed so, and came back";
 /** A stretch of a strip in which the crash cannot happen. */
 function hatched(x, y, width) {
   const lines = Array.from({ length: Math.ceil(width / HATCH) }, (_, line) => `M${x + line * HATCH},${y}v${TRACK.strip}`);
@@ -45,15 +53,15 @@ class Timeline {
     this.onGo = onGo;
     this.onPlayTo = onPlayTo;
     this.root = make("div", { class: "dr-time-line" });
-    this.bottom = TRACK.risk + CRASHES.length * TRACK.pitch;
   }
 
   build(film) {
     this.film = film;
-    const { horizon_us, end_us, ticks, marks, fsyncs, risk, down } = film.timeline;
+    this.bottom = TRACK.risk + film.crashes.length * TRACK.pitch;
+    const { horizon_us, end_us, ticks, marks, fsyncs, cuts, risk, down } = film.timeline;
     this.x = (us) => TRACK.x + (TRACK.width * us) / horizon_us;
     const path = ticks.map((us) => `M${this.x(us).toFixed(1)},${TRACK.top + 22}v9`).join("");
-    this.values = CRASHES.map((crash, rank) => text(912, TRACK.risk + rank * TRACK.pitch + 12, "", { class: "dr-value" }));
+    this.values = film.crashes.map((crash, rank) => text(912, TRACK.risk + rank * TRACK.pitch + 12, "", { class: "dr-value" }));
     this.knob = make("circle", { class: "dr-knob", cy: TRACK.top - 4, r: 6 });
     this.cursor = make("line", { class: "dr-cursor", y1: TRACK.top - 4, y2: this.bottom });
     this.slider = make("g", { class: "dr-slider", tabindex: 0, role: "slider", "aria-label": "timeline", "aria-valuemin": 0 },
@@ -64,9 +72,9 @@ class Timeline {
       make("rect", { class: "dr-track", x: TRACK.x, y: TRACK.top, width: Math.max(1, this.x(end_us) - TRACK.x), height: TRACK.height, rx: 4 }),
       text(0, TRACK.top + 20, "what happened", { class: "soft" }));
     if (end_us < horizon_us) svg.append(...this.future(end_us));
-    svg.append(make("path", { class: "dr-ticks", d: path }), ...fsyncs.map(bar), ...marks.map(([kind, x]) => glyph(kind, TRACK.x + x, TRACK.top + 12)),
-      ...legend([...(ticks.length ? ["ok"] : []), ...(fsyncs.length ? ["fsync"] : [])], marks));
-    CRASHES.forEach((crash, rank) => svg.append(...this.strip(crash, risk[crash], down[crash], rank)));
+    svg.append(make("path", { class: "dr-ticks", d: path }), ...fsyncs.map(bar), ...cuts.map(cutBar), ...marks.map(([kind, x]) => glyph(kind, TRACK.x + x, TRACK.top + 12)),
+      ...legend([...(ticks.length ? ["ok"] : []), ...(fsyncs.length ? ["fsync"] : []), ...(cuts.length ? ["cut"] : [])], marks));
+    film.crashes.forEach((crash, rank) => svg.append(...this.strip(crash, risk[crash], down[crash], rank)));
     svg.append(...this.values, ...this.axis(horizon_us), this.slider);
     const focused = this.root.contains(document.activeElement);
     this.root.replaceChildren(svg);
@@ -80,10 +88,10 @@ class Timeline {
   }
   /** A skyline whose height says how many acknowledged writes a crash would erase. */
   strip(crash, values, down, rank) {
-    const top = TRACK.risk + rank * TRACK.pitch, bottom = top + TRACK.strip, most = Math.max(...values);
+    const top = TRACK.risk + rank * TRACK.pitch, bottom = top + TRACK.strip, most = Math.max(...values), scale = this.film.timeline.scale[crash];
     const width = Math.max(1, this.x(this.film.timeline.end_us) - TRACK.x), wide = width / values.length;
     const path = values.map((value, place) => {
-      const height = value ? Math.max(2, (TRACK.strip * value) / most) : 0;
+      const height = value ? Math.max(2, (TRACK.strip * value) / scale) : 0;
       return `H${(TRACK.x + place * wide).toFixed(1)}V${(bottom - height).toFixed(1)}`;
     });
     return [text(0, top + 12, crash, { class: "soft" }),
@@ -94,24 +102,24 @@ class Timeline {
   }
   axis(horizon_us) {
     const y = this.bottom + 12;
-    return [text(TRACK.x, y, "acknowledged writes lost if it crashed at that moment", { class: "soft" }),
+    return [text(TRACK.x, y, this.film.many ? LOSSES_OF_MANY : LOSSES, { class: "soft" }),
       text(TRACK.x + TRACK.width - 12, 12, `up to ${clock(horizon_us)}`, { class: "soft", "text-anchor": "end" }),
       text(866, y, "at most", { class: "soft", "text-anchor": "end" }), text(912, y, "now", { class: "soft", "text-anchor": "end" })];
   }
 
-  paint(film, step) {
-    const x = this.x(film.atUs(step)).toFixed(1), row = film.row(film.names[0], step);
+  paint(still) {
+    const { film, step, now } = still, x = this.x(now).toFixed(1);
     this.knob.setAttribute("cx", x);
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
-    CRASHES.forEach((crash, rank) => {
-      const lost = film.atRisk(row, crash);
+    film.crashes.forEach((crash, rank) => {
+      const lost = still.atRisk(crash);
       this.values[rank].textContent = lost === null ? "down" : grouped(lost);
       this.values[rank].setAttribute("class", `dr-value${lost === null ? " down" : lost ? " some" : ""}`);
     });
     this.slider.setAttribute("aria-valuemax", film.steps);
     this.slider.setAttribute("aria-valuenow", step);
-    this.slider.setAttribute("aria-valuetext", `step ${step}, ${clock(film.atUs(step))}, ${film.told(step)}`);
+    this.slider.setAttribute("aria-valuetext", `step ${step}, ${clock(now)}, ${film.told(step)}`);
   }
 
   listen(svg) {

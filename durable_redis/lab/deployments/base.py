@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_redis.contract import Node
 from durable_redis.lab.client import Client
@@ -43,6 +43,13 @@ _NEEDS_AOF = (
     "auto_aof_rewrite_percentage",
     "auto_aof_rewrite_min_size",
 )
+
+
+class Share(NamedTuple):
+    """A part of the data that one primary serves: a key of it, and the nodes that may hold it."""
+
+    key: bytes
+    nodes: tuple[str, ...]
 
 
 class Deployment(ABC):
@@ -113,6 +120,15 @@ class Deployment(ABC):
     @abstractmethod
     def survivor(self, views: Views, key: bytes = b"") -> str:
         """The server to which this deployment would send a client now that wants this key; "" if it knows none."""
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The parts of the data that fail over for themselves: one, unless there are several primaries."""
+        return (Share(b"", self.nodes),)
+
+    def share_of(self, key: bytes) -> int:
+        """The number of the share to which a key belongs."""
+        return 0
 
     def settled(self, views: Views) -> bool:
         """Whether every machine that is up has started, and every replica that is up follows a primary."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
+from itertools import count
 from random import Random
 from typing import Any
 
 from durable_redis.contract import Node
-from durable_redis.lab.deployments.base import ZONES, Deployment, Views, whole_number
+from durable_redis.lab.deployments.base import ZONES, Deployment, Share, Views, whole_number
 from durable_redis.lab.deployments.replicated import replicated_config
 from durable_redis.lab.routing import BySlots, Routing
 from durable_redis.redis.cluster.slots import SLOTS, key_slot
@@ -70,6 +71,14 @@ class RedisCluster(Deployment):
         ]
         return max(claims)[1] if claims else ""
 
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        return tuple(Share(_key_in(shard.slots), (shard.primary, *shard.replicas)) for shard in self.topology.shards)
+
+    def share_of(self, key: bytes) -> int:
+        slot = key_slot(key)
+        return next(number for number, shard in enumerate(self.topology.shards) if _has(shard.slots, slot))
+
     def settled(self, views: Views) -> bool:
         """And every slot is served by one node that is up, and every node that is up finds the cluster well."""
         up = [view for name in self.nodes if (view := views[name])]
@@ -81,6 +90,11 @@ def _are_all(ranges: Sequence[tuple[int, int]]) -> bool:
     """Whether these ranges, in order, are all slots, each of them once."""
     beginnings = [0, *[high + 1 for _, high in ranges]]
     return [low for low, _ in ranges] + [SLOTS] == beginnings
+
+
+def _key_in(ranges: tuple[tuple[int, int], ...]) -> bytes:
+    """Some key in these slots."""
+    return next(key for key in map(b"%d".__mod__, count()) if _has(ranges, key_slot(key)))
 
 
 def _has(ranges: tuple[tuple[int, int], ...], slot: int) -> bool:

@@ -1,0 +1,29 @@
+/* The ways between the boxes, and places on them.
+ *
+ * The law of this file: arithmetic on the routes that layout.py has laid, as roomview.py does it.
+ */
+
+/** The corners of the way from one box to another; none if there is no way. */
+function wayOf({ routes }, one, other) {
+  return routes[`${one} ${other}`] ?? [...(routes[`${other} ${one}`] ?? [])].reverse();
+}
+const pathOf = (points) => `M${points.map((point) => point.join(",")).join("L")}`;
+const pieces = (points) => points.slice(1).map(([x, y], place) => Math.abs(x - points[place][0]) + Math.abs(y - points[place][1]));
+/** The place on a way, as a part of its length. */
+function along(points, part) {
+  const lengths = pieces(points);
+  let left = part * lengths.reduce((sum, length) => sum + length);
+  for (let place = 0; place < lengths.length; place++) {
+    if (left <= lengths[place]) {
+      const [[x1, y1], [x2, y2]] = points.slice(place), within = lengths[place] ? left / lengths[place] : 0;
+      return [Math.round(x1 + (x2 - x1) * within), Math.round(y1 + (y2 - y1) * within)];
+    }
+    left -= lengths[place];
+  }
+  return points.at(-1);
+}
+/** Where there is most room for words: the middle of the longest piece, as a part of the way. */
+function middleOf(points) {
+  const lengths = pieces(points), total = lengths.reduce((sum, length) => sum + length), longest = lengths.indexOf(Math.max(...lengths));
+  return (lengths.slice(0, longest).reduce((sum, length) => sum + length, 0) + lengths[longest] / 2) / (total || 1);
+}
