@@ -410,6 +410,29 @@ def test_a_rotten_disk_is_noticed_at_the_start_and_its_replica_learns_everything
     assert [machine for machine, *_ in story(world, "whole")].count(name) == 2
 
 
+def test_a_replica_that_found_its_disk_rotten_and_crashes_again_is_blank_still():
+    """Its log has been emptied by then: with its old ballot beside it, it would pass for one with an empty log."""
+    world = ready()
+    ids = fill(world, "n1", 4)
+    a, (b, c) = leader(world), others(leader(world))
+    world.act(Partition(((b,), (a, c))))
+    ids.append(appended(world, "n1", ids[-1]))
+    kill(world, a, c)
+    world.act(BitRot(c, "s1/log", -20, 3))
+    for _ in range(2):
+        restart(world, c)
+        run(world, 1_000)
+        assert replica(world, c).is_blank
+        kill(world, c)
+    world.act(HealNetwork())
+    restart(world, c)
+    run(world, 5_000)
+    assert not replica(world, b).leading
+    restart(world, a)
+    run(world, 3_000)
+    assert [entry.id for entry in read(world, "n1").entries] == ids[1:]
+
+
 def test_a_torn_tail_is_cut_off():
     world = ready()
     ids = fill(world, "n1", 2)

@@ -10,7 +10,8 @@ The rules:
 1. Nothing is told to anybody before it is on the platter: entries after an `Fsync`, a ballot after it was replaced
    whole (`files.replace`).
 2. *The ballot makes the replica whole.*  It is written last, when a new replica has learned all that it must know; a
-   disk without one is blank (`newcomer`), whatever else is there.
+   disk without one is blank (`newcomer`), whatever else is there.  And a replica that finds itself blank removes the
+   ballot first.
 3. A *torn tail* is the ordinary trace of a power loss: nobody was told of these entries, and they are cut off.
 4. Anything else that is wrong means that this disk has broken a promise, or will.  It is not mended by guessing: the
    replica takes itself for blank, and learns everything anew from the others.
@@ -25,7 +26,19 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from durable_redis.contract import Append, DiskError, Effect, Effects, Exit, Fsync, Note, Read, Truncate
+from durable_redis.contract import (
+    Append,
+    DiskError,
+    Effect,
+    Effects,
+    Exit,
+    Fsync,
+    Note,
+    Read,
+    Remove,
+    SyncDirectory,
+    Truncate,
+)
 from durable_redis.formats.crc64 import crc64
 from durable_redis.formats.resp import strict_integer
 from durable_redis.memorydb.log.election import Ballot
@@ -72,6 +85,8 @@ class Storage:
                 found = Found(self.read_ballot(ballot_text), (yield from self._read_log(log_text)))
         except LogError as error:
             yield Note("damaged", {"shard": self.shard, "why": str(error)})
+        if found.ballot is None and ballot_text is not None:
+            yield from self._forget_ballot()
         yield from self.rewrite(found.sequence)
         return found
 
@@ -95,6 +110,11 @@ class Storage:
         """Make term and vote durable (rules 1 and 2)."""
         line = sealed("BALLOT", self.shard, str(ballot.term), ballot.candidate or NOBODY)
         yield from self._must((yield from files.replace(self.ballot_path, f"{self.ballot_path}.tmp", [line])))
+
+    def _forget_ballot(self) -> Effects:
+        """Be blank from now on, durably, before the log is emptied: a ballot beside an empty log would look whole."""
+        yield from self._must((yield Remove(self.ballot_path)))
+        yield from self._must((yield SyncDirectory(self.shard)))
 
     def add(self, entries: Iterable[Entry]) -> Effects:
         """Make the entries behind `index` durable: one write, one fsync, however many there are."""
