@@ -280,12 +280,19 @@ _REST: Final = "tuple[bytes, ...]"
 """The type of a last field that takes all the words that are left."""
 
 
+_WORDS: Final = {
+    kind: tuple((field.name, str(field.type)) for field in fields(kind))
+    for kind in (*PEER_MESSAGES.values(), *QUESTIONS.values(), *REPLIES.values())
+}
+"""The name and the type of every word behind the verb."""
+
+
 def encode(message: Message) -> bytes:
     """A message as bytes."""
     words = [message.verb.encode()]
-    for field in fields(message):
-        value = getattr(message, field.name)
-        words += value if field.type == _REST else [_WRITERS[str(field.type)](value)]
+    for name, kind in _WORDS[type(message)]:
+        value = getattr(message, name)
+        words += value if kind == _REST else [_WRITERS[kind](value)]
     return encode_command(words)
 
 
@@ -295,17 +302,18 @@ def decode(words: Sequence[bytes], kinds: Kinds) -> Message:
     kind = kinds.get(verb.upper())
     if kind is None:
         raise MessageError(f"{verb[:40]!r} is no verb here: {', '.join(kinds)} are")
-    wanted = fields(kind)
-    rest = bool(wanted) and wanted[-1].type == _REST
-    if len(words) - 1 < len(wanted) - rest or (len(words) - 1 > len(wanted) and not rest):
-        names = " ".join(field.name for field in wanted)
-        raise MessageError(f"{verb} wants {len(wanted) - rest} words ({names}), not {len(words) - 1}")
+    wanted = _WORDS[kind]
+    rest = bool(wanted) and wanted[-1][1] == _REST
+    least = len(wanted) - rest
+    if len(words) - 1 < least or (len(words) - 1 > least and not rest):
+        names = " ".join(name for name, _ in wanted)
+        raise MessageError(f"{verb} wants {least} words ({names}), not {len(words) - 1}")
     values: list[Any] = []
-    for word, field in zip(words[1:], wanted[: len(wanted) - rest], strict=False):
-        read, what = _READERS[str(field.type)]
+    for word, (name, type_name) in zip(words[1:], wanted[:least], strict=False):
+        read, what = _READERS[type_name]
         if (value := read(word)) is None:
-            raise MessageError(f"{field.name} of {verb} must be {what}, not {word[:40]!r}")
+            raise MessageError(f"{name} of {verb} must be {what}, not {word[:40]!r}")
         values.append(value)
     if rest:
-        values.append(tuple(words[len(wanted) :]))
+        values.append(tuple(words[least + 1 :]))
     return kind(*values)

@@ -273,10 +273,13 @@ class Replica:
         elif self.role is Role.CANDIDATE:
             self._become(Role.LEADER)
             self.leader = self.name
-            self.leading = Leading(self, now)
+            self.leading = self.begin_to_lead(now)
             self.sequence.make(self.ballot.term, NO_OP, b"", "")
             yield Note("log leader", {"shard": self.shard, "term": self.ballot.term})
             yield SetTimer(self.shard, now + self.config.heartbeat_us)
+
+    def begin_to_lead(self, now: int) -> Leading:
+        return Leading(self, now)
 
     # -- leading -----------------------------------------------------------------------------------------------------
 
