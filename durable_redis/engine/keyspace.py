@@ -237,7 +237,7 @@ class Keyspace:
         self.snapshots: list[Snapshot] = []
 
     def __len__(self) -> int:
-        return sum(len(database.values) for database in self.databases)
+        return sum([len(database.values) for database in self.databases])  # asked after every step
 
     @property
     def used_memory(self) -> int:

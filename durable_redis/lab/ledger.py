@@ -35,10 +35,16 @@ from durable_redis.sim.faults import CRASHES, Crashed
 from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
-READ_AT_ONCE = (Note, Rename, Exit, Crashed)
-"""The kinds of step at which the ledger looks at the disk, and so must be read before the next one."""
+TOLD = frozenset((Note, Send, Rename, Exit, Crashed))
+"""The kinds of step that a ledger takes notice of."""
 FAILOVER = "failover"
 """Beside the kinds of crash: the server is gone for good, and the replica that has most takes over."""
+
+
+def looks_at_the_disk(what: Any) -> bool:
+    """Whether a ledger looks at the disk when it reads this, so that it must read it before the next step."""
+    kind = type(what)
+    return what.kind == "ready" if kind is Note else kind in (Rename, Exit, Crashed)
 
 
 class Marks(NamedTuple):
@@ -278,6 +284,8 @@ class Ledger:
     def _snapshot(self, names: dict[str, File]) -> list[Write] | None:
         """The writes in the RDB file under these names; none if there is no file, None if nobody knows yet."""
         found = names.get(self.config.dbfilename)
+        if found is None:
+            return []
         return next((writes for file, writes in self._snapshots if file is found), [])
 
     def _passed(self, names: dict[str, File], platter: bool) -> int:

@@ -14,9 +14,8 @@ from durable_redis.lab.client import Client, Link, Operation
 from durable_redis.lab.deeds import Deeds
 from durable_redis.lab.deployments import Deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.ledger import READ_AT_ONCE, Books, Ledger
+from durable_redis.lab.ledger import TOLD, Books, Ledger, looks_at_the_disk
 from durable_redis.lab.recording import Recording
-from durable_redis.sim.journal import Step
 from durable_redis.sim.scenario import Action
 from durable_redis.sim.world import FOREVER_US, collector_paused
 
@@ -131,17 +130,16 @@ class Playback:
 
     def _step_done(self, machine: str) -> None:
         """Called by the world after every step: the ledger of this machine looks at its disk as it is then."""
-        if machine in self.ledgers and isinstance(self.world.journal.steps[-1].what, READ_AT_ONCE):
+        if looks_at_the_disk(self.world.journal.steps[-1].what):
             self.read_journal()
 
     def read_journal(self) -> None:
         """Let the ledgers take notice of the steps since the last time."""
         steps = self.world.journal.steps
         for number in range(self._read_steps, len(steps)):
-            step: Step = steps[number]
-            ledger = self.ledgers.get(step.machine)
-            if ledger is not None:
-                ledger.read(number + 1, step)
+            step = steps[number]
+            if type(step.what) in TOLD and step.machine in self.ledgers:
+                self.ledgers[step.machine].read(number + 1, step)
         self._read_steps = len(steps)
 
     def clients(self) -> list[Client]:

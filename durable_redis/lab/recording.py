@@ -1,7 +1,8 @@
 """A picture of the room after every step, so that scrubbing is a lookup.
 
-Most steps change one machine, so a picture is kept by machine and only when it differs from the one before.  A message
-is in flight from the step in which it was sent to the step in which it arrived.
+Most steps change one machine, so a picture is kept by machine and only when it differs from the one before.  After a
+*quiet* step only what the node shows of itself can have changed, so only that is looked at.  A message is in flight
+from the step in which it was sent to the step in which it arrived.
 
 Pictures are named tuples: one is taken after every step, and they are made and compared faster than frozen dataclasses.
 """
@@ -13,12 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from durable_redis.contract import CancelTimer, Compute, Connect, SetTimer, TimerFired
 from durable_redis.lab.ledger import Marks
-from durable_redis.sim.journal import Step
+from durable_redis.sim.journal import Arrived, Resumed, Step
 from durable_redis.sim.network import Segment
 
 if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
+
+QUIET = frozenset((Arrived, Resumed, TimerFired, Compute, SetTimer, CancelTimer, Connect))
+"""The kinds of step that move nothing on a disk, and that no ledger knows of: half of all steps."""
 
 
 class FileFrame(NamedTuple):
@@ -93,7 +98,9 @@ class Recording:
     def __init__(self, playback: Playback) -> None:
         self.playback = playback
         self.flights: dict[int, Flight] = {}
-        self._machines: dict[str, tuple[list[int], list[MachineFrame]]] = {}
+        self._machines: dict[str, tuple[list[int], list[MachineFrame]]] = {
+            name: ([], []) for name in playback.world.machines
+        }
         self._in_flight: dict[int, Flight] = {}
         self._links: tuple[list[int], list[tuple[LinkFrame, ...]]] = ([0], [()])
 
@@ -116,14 +123,17 @@ class Recording:
                 self.keep(name)
         books.changed = False
         if machine:
-            self.keep(machine)
+            self.keep(machine, type(self.playback.world.journal.steps[-1].what) in QUIET)
         else:  # a step of the room itself: an act on the network
             self._keep_links()
 
-    def keep(self, name: str) -> None:
+    def keep(self, name: str, quiet: bool = False) -> None:
         """Take a picture of a machine, unless it looks as it did."""
-        frame = self._look(name)
-        steps, frames = self._machines.setdefault(name, ([], []))
+        steps, frames = self._machines[name]
+        node = self._view(name)
+        if quiet and frames[-1].node == node:
+            return
+        frame = frames[-1]._replace(node=node) if quiet else self._look(name, node)
         if not frames or frames[-1] != frame:
             steps.append(self.playback.steps)
             frames.append(frame)
@@ -135,12 +145,15 @@ class Recording:
         steps.append(self.playback.steps)
         pictures.append(tuple(sorted(links)))
 
-    def _look(self, name: str) -> MachineFrame:
+    def _view(self, name: str) -> Mapping[str, Any]:
+        process = self.playback.world.machines[name].process
+        return process.node.view() if process is not None else {}
+
+    def _look(self, name: str, node: Mapping[str, Any]) -> MachineFrame:
         world = self.playback.world
         machine = world.machines[name]
         pause = world.paused.get(name)
         paused_until_us = 0 if pause is None else pause.until_us
-        node = machine.process.node.view() if machine.process is not None else {}
         ledger = self.playback.ledgers.get(name)
         if ledger is None:
             return MachineFrame(
