@@ -19,7 +19,6 @@ PATIENCE_US = 5_000_000
 """How long to wait for an answer before asking again, on a new connection."""
 RETRY_US = 500_000
 """How long to wait before connecting anew when a connection was refused or lost."""
-TIMER = "store"
 
 
 class Stored(NamedTuple):
@@ -31,10 +30,12 @@ class Stored(NamedTuple):
 
 
 class StoreClient:
-    """`answers` come in the order of the questions; `take_answers` hands them over."""
+    """Answers come in the order of the questions; `take_answers` hands them over.  A node with several of these gives
+    each a `timer` of its own."""
 
-    def __init__(self, store: str = STORE) -> None:
+    def __init__(self, store: str = STORE, timer: str = "store") -> None:
         self.store = store
+        self.timer = timer
         self._connection = ""  # its name, also while it is being made
         self._is_open = False
         self._parser = ReplyParser()
@@ -66,14 +67,14 @@ class StoreClient:
         elif not self._connection:
             self._connection = yield Connect(self.store)
         if len(self._asked) == 1:
-            yield SetTimer(TIMER, now + PATIENCE_US)
+            yield SetTimer(self.timer, now + PATIENCE_US)
 
     # -- hearing -----------------------------------------------------------------------------------------------------
 
     def owns(self, event: Event) -> bool:
         """Whether this event is for `handle`."""
         if isinstance(event, TimerFired):
-            return event.name == TIMER
+            return event.name == self.timer
         return isinstance(event, Opened | Received | Closed) and event.connection == self._connection != ""
 
     def handle(self, event: Event, now: int) -> Effects:
@@ -86,13 +87,13 @@ class StoreClient:
                 yield from self._received(data, now)
             case Closed():
                 self._lost()
-                yield SetTimer(TIMER, now + RETRY_US)
+                yield SetTimer(self.timer, now + RETRY_US)
             case TimerFired() if self._asked:
                 if self._connection:
                     yield Close(self._connection)
                     self._lost()
                 self._connection = yield Connect(self.store)
-                yield SetTimer(TIMER, now + PATIENCE_US)
+                yield SetTimer(self.timer, now + PATIENCE_US)
 
     def _received(self, data: bytes, now: int) -> Effects:
         self._parser.feed(data)
@@ -101,10 +102,10 @@ class StoreClient:
                 argv = self._asked.popleft()
                 self._answers.append(Stored(argv[0].decode(), argv[1], reply))
         except ProtocolError:  # nobody knows what it meant: ask again
-            yield SetTimer(TIMER, now)
+            yield SetTimer(self.timer, now)
             return
         if self._asked:
-            yield SetTimer(TIMER, now + PATIENCE_US)
+            yield SetTimer(self.timer, now + PATIENCE_US)
 
     def _lost(self) -> None:
         self._connection, self._is_open, self._parser = "", False, ReplyParser()

@@ -1,0 +1,103 @@
+"""The catalog: which snapshots of a shard there are, which of them are released, and which is the newest of those.
+
+    s1/snapshots/00000000000000000170-3-8c21f0aa     an RDB file: the data at entry 3-170
+    s1/released/00000000000000000170-3-8c21f0aa      an empty object: that one has been verified
+
+To *release* a snapshot is to put the second object.  Whoever recovers lists the released ones and takes the last; a
+snapshot that nobody has verified has no such object, and nobody sees it.
+
+Every object is written once, under a name that is never used again (the last word is luck).  So a request that was
+long under way, of a snapshotter that has crashed since, can change no object, and can release nothing that was not
+verified.  A release that comes late is older than the newest, or it names a snapshot that has been swept away: then
+the one before it counts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from durable_redis.contract import Effects
+from durable_redis.memorydb.log.entries import EntryId
+from durable_redis.memorydb.store_client import StoreClient, Stored
+
+_STEM = re.compile(r"(\d{20})-(\d{1,19})-[0-9a-f]{8}")
+
+
+def stem_of(at: EntryId, luck: int) -> str:
+    """What a snapshot at this entry is called: names in order are ids in order."""
+    return f"{at.index:020}-{at.term}-{luck:08x}"
+
+
+def id_of(stem: str) -> EntryId:
+    """The entry that a snapshot of this name is at; EntryId.ZERO if it is not such a name."""
+    match = _STEM.fullmatch(stem)
+    return EntryId(int(match[2]), int(match[1])) if match else EntryId.ZERO
+
+
+def snapshot_name(shard: str, stem: str) -> bytes:
+    return f"{shard}/snapshots/{stem}".encode()
+
+
+def release_name(shard: str, stem: str) -> bytes:
+    return f"{shard}/released/{stem}".encode()
+
+
+def stem_in(name: bytes) -> str:
+    """The last part of an object's name."""
+    return name.rpartition(b"/")[2].decode("ascii", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The newest released snapshot: its name and its bytes.  Without any, the name is "" and there are no bytes."""
+
+    stem: str = ""
+    content: bytes | None = None
+
+    @property
+    def at(self) -> EntryId:
+        return id_of(self.stem)
+
+
+class Newest:
+    """Asks the store for the newest released snapshot of a shard.
+
+    1. list what is released; nothing: there is no snapshot
+    2. get the newest; it is gone: the one before it, and so on
+    3. they were all gone (newer ones were released meanwhile): begin again
+    """
+
+    def __init__(self, shard: str, store: StoreClient) -> None:
+        self.shard = shard
+        self.store = store
+        self._stems: list[str] = []  # released, and not yet asked for, the newest last
+        self._asked = ""
+
+    def ask(self, now: int) -> Effects:
+        """Begin.  The answers that come from the store then are for `answered`."""
+        yield from self.store.names(release_name(self.shard, ""), now)
+
+    def answered(self, answer: Stored, now: int) -> Effects:
+        """Take the store's answer.  `found` says what came of it."""
+        if isinstance(answer.reply, list):
+            self._stems = sorted(stem_in(name) for name in answer.reply if isinstance(name, bytes))
+            self._stems = [stem for stem in self._stems if _STEM.fullmatch(stem)]
+            if not self._stems:
+                self.found = Found()
+                return
+        elif isinstance(answer.reply, bytes):
+            self.found = Found(self._asked, answer.reply)
+            return
+        if not self._stems:
+            yield from self.ask(now)
+            return
+        self._asked = self._stems.pop()
+        yield from self.store.get(snapshot_name(self.shard, self._asked), now)
+
+    found: Found | None = None
+
+    def take(self) -> Found | None:
+        """What was found, once; None as long as the store has not said."""
+        found, self.found = self.found, None
+        return found

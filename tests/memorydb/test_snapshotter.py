@@ -1,0 +1,395 @@
+"""Snapshots off the box: made when they are due, released only when rehearsed, the log trimmed only behind them."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from datatools import ALL_KINDS, NOW_MS, Writer, dataset_of, digest
+
+from durable_redis.contract import Compute, Effects, Note, Opened, Received, Send
+from durable_redis.engine import Engine
+from durable_redis.formats.resp import OK, ErrorReply, encode_command
+from durable_redis.memorydb import shadow as shadows
+from durable_redis.memorydb.catalog import id_of
+from durable_redis.memorydb.dataset import Dataset, restore
+from durable_redis.memorydb.errors import Damaged, RecoveryError
+from durable_redis.memorydb.log import Entries, EntryId, Refused
+from durable_redis.memorydb.log.local import LocalLog, LocalLogUser
+from durable_redis.memorydb.shadow import Shadow, SnapshotterConfig
+from durable_redis.memorydb.shadow_phase import TRANSITIONS, Phase
+from durable_redis.memorydb.snapshotter import Snapshotter
+from durable_redis.memorydb.store import ObjectStore
+from durable_redis.sim import World
+from durable_redis.sim.faults import BitRot, Crash, FailDisk, HealDisk, Restart
+
+EAGER = SnapshotterConfig(freshness_percent=1, least_bytes=1, watch_ms=1_000)
+RELEASED, SNAPSHOTS = "objects/s1%2Freleased%2F", "objects/s1%2Fsnapshots%2F"
+
+
+class Place:
+    """The store and the snapshotter in a room, beside a log that no crash of theirs touches."""
+
+    def __init__(
+        self, writer: Writer, config: SnapshotterConfig = EAGER, shadow: type[Shadow] = Shadow, seed: int = 1
+    ) -> None:
+        self.log = writer.log
+        self.full = dataset_of(writer.log)  # what every recovery must give
+        self.world = World(seed)
+
+        def snapshotter(random: Random) -> Snapshotter:
+            kind = type("Snapshotter", (Snapshotter,), {"shadow_type": shadow})
+            node: Snapshotter = kind(random, {"s1": LocalLogUser("snapshotter", "s1", self.log, random)}, config)
+            return node
+
+        self.world.add_machine("s3", "region", ObjectStore)
+        self.world.add_machine("snapshotter", "region", snapshotter)
+        for name in self.world.machines:
+            self.world.start(name)
+
+    # -- playing -----------------------------------------------------------------------------------------------------
+
+    def play(self, ms: int = 3_000) -> Place:
+        self.world.run_until(self.world.now_us + ms * 1000)
+        return self
+
+    def until(self, kind: str) -> Place:
+        """Step until the snapshotter has noted this."""
+        while self.world.step():
+            step = self.world.journal.steps[-1]
+            if isinstance(step.what, Note) and step.what.kind == kind:
+                return self
+        raise AssertionError(f"never {kind}")
+
+    def notes(self, kind: str) -> list[dict[str, Any]]:
+        return [
+            dict(step.what.facts)
+            for step in self.world.journal
+            if isinstance(step.what, Note) and step.what.kind == kind and step.machine == "snapshotter"
+        ]
+
+    @property
+    def shadow(self) -> Shadow:
+        process = self.world.machines["snapshotter"].process
+        assert process is not None
+        shadow: Shadow = process.node.shadows["s1"]
+        return shadow
+
+    # -- what a power loss of the store would leave ------------------------------------------------------------------
+
+    def durable(self, prefix: str) -> dict[str, bytes]:
+        files = self.world.machines["s3"].disk.durable
+        return {
+            path.removeprefix(prefix): bytes(file.platter) for path, file in files.items() if path.startswith(prefix)
+        }
+
+    def newest(self) -> tuple[EntryId, bytes | None]:
+        snapshots = self.durable(SNAPSHOTS)
+        released = sorted(stem for stem in self.durable(RELEASED) if stem in snapshots)
+        return (id_of(released[-1]), snapshots[released[-1]]) if released else (EntryId.ZERO, None)
+
+    def recover(self) -> Dataset:
+        """A node that has nothing comes, now.  Raises RecoveryError."""
+        at, content = self.newest()
+        found = self.log.read(at)
+        if isinstance(found, Refused):
+            raise Damaged("the log", found.reason)
+        assert isinstance(found, Entries)
+        return restore(Engine(Random(3)), "s1", content, found, NOW_MS)
+
+    def check(self) -> None:
+        """The promise: the newest released snapshot and the log behind it are the data, and the log is trimmed no
+        further."""
+        at, _ = self.newest()
+        assert self.log.sequence.cut <= at
+        recovered = self.recover()
+        assert recovered.at == self.full.at
+        assert digest(recovered) == digest(self.full)
+
+
+def filled(count: int = 5) -> Writer:
+    writer = Writer()
+    for argv in ALL_KINDS[:count]:
+        writer.write(argv)
+    return writer
+
+
+# -- one snapshot ----------------------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_is_made_verified_released_and_the_log_trimmed_behind_it() -> None:
+    writer = filled(7)
+    place = Place(writer).play()
+    tail = writer.log.tail().id
+    assert place.newest()[0] == tail == writer.log.sequence.cut
+    assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
+    assert [note["upto"] for note in place.notes("trimmed")] == [str(tail)]
+    place.check()
+
+
+def test_the_next_one_begins_with_the_last_and_replaces_it() -> None:
+    writer = filled(3)
+    place = Place(writer).play()
+    first = place.newest()[0]
+    writer.write([b"DEL", b"string"], [b"SET", b"more", b"1"])
+    place.full = place.recover()
+    place.play()
+    assert place.newest()[0] > first
+    assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
+    assert len(place.notes("snapshot released")) == 2
+    place.check()
+
+
+def test_after_a_release_a_crash_changes_nothing_and_the_rest_is_made_up_for() -> None:
+    place = Place(filled())
+    place.until("snapshot released")
+    place.world.act(Crash("snapshotter", "power loss"))
+    assert place.log.sequence.cut == EntryId.ZERO
+    place.world.act(Restart("snapshotter"))
+    place.play()
+    assert place.log.sequence.cut == place.newest()[0] == place.log.tail().id
+    assert len(place.notes("dumped")) == 1
+
+
+def test_the_table_of_phases_has_them_all_and_each_is_reached() -> None:
+    assert set(TRANSITIONS) == set(Phase) == {phase for following in TRANSITIONS.values() for phase in following}
+
+
+# -- when ------------------------------------------------------------------------------------------------------------
+
+
+def releases(percent: int, keys: int, rounds: int = 12) -> int:
+    writer = Writer()
+    writer.fill(keys)
+    place = Place(writer, SnapshotterConfig(freshness_percent=percent, least_bytes=1, watch_ms=100)).play()
+    for round_ in range(rounds):
+        writer.fill(20, keys=keys, first=round_ * 20)
+        place.play(400)
+    return len(place.notes("snapshot released")) - 1
+
+
+def test_much_data_is_saved_seldom_and_few_data_often() -> None:
+    few, many = releases(100, keys=20), releases(100, keys=2_000)
+    assert few > 5 * max(1, many)
+
+
+def test_a_fresher_snapshot_costs_more_of_them() -> None:
+    assert releases(50, keys=400) > releases(200, keys=400)
+
+
+def test_nothing_is_made_without_new_entries_not_even_when_asked_for() -> None:
+    place = Place(filled()).play()
+    place.shadow.wanted = True
+    place.play(10_000)
+    assert len(place.notes("snapshot released")) == 1
+
+
+def test_an_operator_need_not_wait() -> None:
+    writer = filled()
+    place = Place(writer, SnapshotterConfig(least_bytes=10**9)).play()
+    assert place.notes("snapshot begun") == []
+    process = place.world.machines["snapshotter"].process
+    assert process is not None
+    assert process.node._obey([b"snapshot"]) == OK
+    place.play()
+    assert len(place.notes("snapshot released")) == 1
+    for argv in ([b"SNAPSHOT", b"s9"], [b"PING"], [b"SNAPSHOT", b"s1", b"s1"]):
+        assert isinstance(process.node._obey(argv), ErrorReply)
+
+
+# -- crashes ---------------------------------------------------------------------------------------------------------
+
+
+def two_rounds(shadow: type[Shadow] = Shadow) -> Place:
+    """A first snapshot is released; a second is about to be made, of a log that has gone on."""
+    writer = filled(3)
+    place = Place(writer, shadow=shadow)
+    place.until("trimmed")
+    for argv in ALL_KINDS[3:6]:
+        writer.write(argv)
+    place.full = place.recover()
+    return place
+
+
+@pytest.mark.parametrize(
+    ("machine", "kind"), [("snapshotter", "power loss"), ("s3", "power loss"), ("s3", "process kill")]
+)
+def test_crashed_at_every_step_the_old_snapshot_counts_or_the_new_one_and_recovery_is_whole(
+    machine: str, kind: str
+) -> None:
+    whole = two_rounds()
+    old = whole.newest()[0]
+    begun = len(whole.world.journal)
+    while whole.newest()[0] == old or whole.shadow.phase is not Phase.WATCHING:
+        whole.world.step()
+    steps, new = len(whole.world.journal) - begun, whole.newest()[0]
+    seen = set()
+    for step in range(steps + 1):
+        place = two_rounds()
+        for _ in range(step):
+            place.world.step()
+        place.world.act(Crash(machine, kind, tail="lost"))
+        place.check()
+        seen.add((place.newest()[0], place.log.sequence.cut))
+        place.world.act(Restart(machine))
+        place.play(12_000)
+        place.check()
+        assert place.newest()[0] == place.log.sequence.cut == new
+        assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
+    assert seen == {(old, old), (new, old), (new, new)}
+
+
+@pytest.mark.parametrize("operation", ["write", "fsync"])
+def test_a_store_whose_disk_fails_releases_nothing_and_later_does(operation: str) -> None:
+    place = two_rounds()
+    old = place.newest()[0]
+    place.world.act(FailDisk("s3", operation))
+    place.play(5_000)
+    assert place.newest()[0] == place.log.sequence.cut == old
+    assert place.notes("snapshot given up")
+    place.check()
+    place.world.act(HealDisk("s3"))
+    place.play(5_000)
+    assert place.newest()[0] == place.log.tail().id
+    place.check()
+
+
+# -- verification ----------------------------------------------------------------------------------------------------
+
+
+class Trusting(Shadow):
+    """The bug: what was uploaded is released, unread."""
+
+    def _uploaded(self, now: int) -> Effects:
+        self.phase = Phase.REHEARSING
+        yield from self._release(now)
+
+
+class Hasty(Shadow):
+    """The bug: the log is trimmed as far as it was read, and not as far as a snapshot holds it."""
+
+    def trim_upto(self) -> EntryId:
+        return self.log.log.tail().id  # type: ignore[attr-defined]
+
+
+def rot_after_upload(place: Place) -> None:
+    """One bit of the candidate turns over as soon as it is in the store."""
+    disk = place.world.machines["s3"].disk
+    before = set(place.durable(SNAPSHOTS))
+    while set(place.durable(SNAPSHOTS)) <= before:
+        place.world.step()
+    (stem,) = set(place.durable(SNAPSHOTS)) - before
+    content = disk.read(SNAPSHOTS + stem)
+    assert content is not None
+    place.world.act(BitRot("s3", SNAPSHOTS + stem, content.index(b"hash"), 1))
+
+
+def test_a_flipped_bit_is_found_in_the_rehearsal_and_the_old_snapshot_stays() -> None:
+    place = two_rounds()
+    old = place.newest()[0]
+    rot_after_upload(place)
+    place.until("snapshot given up")
+    assert place.newest()[0] == place.log.sequence.cut == old
+    place.check()
+    (note,) = place.notes("snapshot given up")
+    assert note["in"] == "rehearsing"
+    assert "the checksum says" in note["why"]
+    place.play()  # the next try is good
+    assert place.newest()[0] == place.log.tail().id
+    assert len(place.durable(SNAPSHOTS)) == 1
+    place.check()
+
+
+def test_without_the_rehearsal_a_flipped_bit_is_released_and_the_shard_is_lost() -> None:
+    place = two_rounds(Trusting)
+    rot_after_upload(place)
+    place.play()
+    assert place.newest()[0] == place.log.sequence.cut
+    with pytest.raises(RecoveryError, match="the checksum says"):
+        place.recover()
+
+
+@pytest.mark.parametrize(("shadow", "whole"), [(Shadow, True), (Hasty, False)])
+def test_a_log_trimmed_ahead_of_the_snapshot_cannot_be_recovered_from(shadow: type[Shadow], whole: bool) -> None:
+    writer = filled(3)
+    place = Place(writer, shadow=shadow)
+    place.until("snapshot begun")
+    place.until("dumped")
+    for argv in ALL_KINDS[3:5]:  # while the snapshot is being uploaded
+        writer.write(argv)
+    place.until("trimmed")
+    if whole:
+        place.full = place.recover()
+        assert len(place.full.engine.keyspace) == 5
+        place.check()
+    else:
+        with pytest.raises(Damaged, match="the log begins behind"):
+            place.recover()
+
+
+def test_another_good_snapshot_in_the_place_of_the_new_one_is_found_in_the_rehearsal() -> None:
+    place = two_rounds()
+    disk = place.world.machines["s3"].disk
+    (old,) = place.durable(SNAPSHOTS)
+    place.until("dumped")
+    while len(place.durable(SNAPSHOTS)) < 2:
+        place.world.step()
+    disk.write(SNAPSHOTS + place.shadow.stem, place.durable(SNAPSHOTS)[old])
+    place.until("snapshot given up")
+    assert "with other data than were dumped" in place.notes("snapshot given up")[0]["why"]
+    place.check()
+
+
+def test_a_key_that_is_lost_on_the_way_into_the_file_is_found_in_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = two_rounds()
+    honest = shadows.dump
+    monkeypatch.setattr(shadows, "dump", lambda entries, label: honest(list(entries)[1:], label))
+    place.until("snapshot given up")
+    assert "its label says that the data's digest is" in place.notes("snapshot given up")[0]["why"]
+    place.check()
+
+
+def test_a_snapshot_of_another_past_is_never_built_on() -> None:
+    """The log was lost and begun anew; the store still has a snapshot of the old one, at an id that the new one has."""
+    place = Place(filled(3)).play()
+    at, content = place.newest()
+    assert content is not None
+    other = Writer()
+    other.fill(10)
+    place.log.sequence = other.log.sequence
+    place.play()
+    why = {note["why"] for note in place.notes("snapshot given up")}
+    assert len(why) == 1
+    assert "the log's running checksum is" in why.pop()
+    assert place.newest()[0] == at
+
+
+# -- off the box -----------------------------------------------------------------------------------------------------
+
+
+def test_all_its_work_is_done_on_its_own_machine() -> None:
+    place = Place(filled()).play()
+    work = {(step.machine, step.what.work) for step in place.world.journal if isinstance(step.what, Compute)}
+    assert {machine for machine, kind in work if kind in ("load", "replay")} == {"snapshotter"}
+    assert not any(kind == "fork" for _, kind in work)
+
+
+def test_a_late_release_of_a_crashed_life_does_not_count_when_its_snapshot_is_gone() -> None:
+    place = Place(filled()).play()
+    at, _ = place.newest()
+    late = f"{at.index + 7:020}-1-00000000"
+    place.world.machines["s3"].disk.write(RELEASED + late, b"")
+    Writer(place.log).write([b"SET", b"more", b"1"])
+    place.full = place.recover()
+    place.play()
+    assert place.newest()[0] == place.log.tail().id > at
+    assert late not in place.durable(RELEASED)
+    place.check()
+
+
+def test_what_it_says_to_an_operator_is_in_the_bytes() -> None:
+    node = Snapshotter(Random(1), {"s1": LocalLogUser("snapshotter", "s1", LocalLog(), Random(1))})
+    list(node.handle(Opened("c", "you"), 0))
+    assert list(node.handle(Received("c", encode_command([b"SNAPSHOT", b"s1"])), 0)) == [Send("c", b"+OK\r\n")]
+    assert node.shadows["s1"].wanted
