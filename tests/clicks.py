@@ -5,7 +5,7 @@ A move is one of
     ("end",)                          the button that plays everything to its end
     ("beat", n), ("beat-back", n)     so many presses of a button under the timeline
     ("event", n), ("event-back", n)
-    ("act", "n1", "power loss")       from the menu of the node
+    ("act", "n1", "power loss")       from the menu of the node; or of a zone: ("act", "zone a", "cut it off")
     ("message",)                      click the message that is on the wire: hold it; or the one that is held: let it go
 
 Every list begins where its chapter's console stands when its cell has run.  The counts follow from the model: if it
@@ -26,6 +26,7 @@ Move: TypeAlias = tuple[str] | tuple[str, int] | tuple[str, str, str]
 KILL, POWER, DISK, RESTART = (
     ("act", "n1", words) for words in ("kill the process", "power loss", "lose the disk", "restart")
 )
+CUT_OFF, HEAL = (("act", "zone a", words) for words in ("cut it off, the clients with it", "heal the whole network"))
 ALL_THREE = ("n1", "n2", "n3")
 
 SOLUTIONS: dict[str, list[list[Move]]] = {
@@ -63,6 +64,12 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [("event", 1), ("message",), ("end",)],  # the OK has gone, which lay upon the message to n2
         [("act", "n2", "lose the disk"), ("act", "n2", "restart"), ("end",)],
         [KILL, RESTART, ("end",)],
+    ],
+    "06": [
+        [CUT_OFF, ("end",)],
+        [CUT_OFF, ("end",), HEAL, *[("beat", 1)] * 12],
+        [CUT_OFF, HEAL],
+        [*(("act", node, "power loss") for node in ("n2", "n3", "n1")), ("end",)],
     ],
     "07": [
         [POWER, ("end",)],
@@ -127,6 +134,15 @@ def make(console: Console, move: Move) -> None:
             message = max(model.messages(console.film, run.step), key=lambda each: bool(each["held"]))
             sent(console, "release" if message["held"] else "hold", message["number"])
         case ("act", str(target), str(words)):
-            state = model.node_row(console.film, target, run.step)["state"]
-            [act] = [act for act in acts.table(console.film.many)[str(state)] if act.words == words]
-            sent(console, act.verb, *(target if part == acts.NAME else part for part in act.arguments))
+            menu, names = aimed(console, target)
+            [act] = [act for act in acts.table(console.film.many)[menu] if act.words == words]
+            sent(console, act.verb, *(names.get(part, part) for part in act.arguments))
+
+
+def aimed(console: Console, target: str) -> tuple[str, dict[object, object]]:
+    """The menu of a target, and what the names in its acts stand for."""
+    if not target.startswith("zone "):
+        return str(model.node_row(console.film, target, console.run.step)["state"]), {acts.NAME: target}
+    zone, deployment = target.removeprefix("zone "), console.run.deployment
+    group = [name for name in (*deployment.nodes, *deployment.controls) if deployment.zones[name] == zone]
+    return "zone", {acts.NAME: zone, acts.GROUP: group, acts.PARTY: [*group, *deployment.clients]}

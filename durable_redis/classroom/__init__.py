@@ -16,8 +16,8 @@ display has a text that is the same in every run, and never stores a widget; ipy
 displayed, and not needed at all.
 
 Reading order: `prediction`, `ledger`, `calibration`, `kinds`, `checking`, `quiz`, `chapters` (a table of exercises and
-exit questions a chapter), `trials` (the runs that judge them), `labs` (the tasks of the consoles), `conditions` (which
-tick them), `adversary`, `forms` (the widgets), `picture`.
+exit questions a chapter), `trials` and `incidents` (the runs that judge them), `labs` (the tasks of the consoles),
+`conditions` (which tick them), `adversary`, `forms` (the widgets), `picture`.
 """
 
 from durable_redis.classroom.adversary import Adversary, adversary

@@ -111,3 +111,21 @@ def resynced(run: Run, node: str, how: str) -> bool:
             case Note(kind="synced", facts=facts) if step.machine == node:
                 found = facts["how"] == how
     return found
+
+
+def leaders(run: Run) -> int:
+    """How many servers serve, and call themselves primaries, at the step where one stands."""
+    shown = [run.frame().machines[name].node for name in run.deployment.nodes]
+    return sum(node.get("role") == "primary" and bool(node["ready"]) for node in shown)
+
+
+def was_split(run: Run) -> bool:
+    """Whether the network was cut on this branch, and is whole again."""
+    verbs = [done.action.verb for done in run.playback.performed]
+    return "heal_network" in verbs and ("partition" in verbs or "cut" in verbs) and not run.frame().links
+
+
+def found_nobody(run: Run) -> bool:
+    """Whether a sentinel was elected to lead a failover, and gave up because there was nobody to promote."""
+    notes = [step.what for step in run.playback.world.journal if isinstance(step.what, Note)]
+    return any(note.kind == "abort" and note.facts["why"] == "no good replica" for note in notes)

@@ -20,6 +20,11 @@ IS_AHEAD = """target => {
 RUN_AGAIN = "async () => { await window.jupyterapp.commands.execute('runmenu:run-all'); }"
 
 
+def drawn(target):
+    """Where a target of the moves is drawn: "n1", "zone a"."""
+    return f"[data-{target.replace(' ', '=')}]" if " " in target else f"[data-node={target}]"
+
+
 class Mouse:
     """Nothing but clicks."""
 
@@ -34,7 +39,10 @@ class Mouse:
             self.page.locator(f".dr-steps [data-step={name}]").click()
 
     def node(self, target, words):
-        self.page.locator(f"[data-node={target}]").click()
+        if target.startswith("zone "):
+            self.page.locator(f"{drawn(target)} .dr-zone").click(position={"x": 8, "y": 8})  # beside what stands in it
+        else:
+            self.page.locator(drawn(target)).click()
         self.page.locator(f"[data-act='{words}']").click()
 
     def message(self, message):
@@ -70,7 +78,7 @@ class Keyboard:
     def node(self, target, words):
         from playwright.sync_api import expect
 
-        self.tab_to(self.page.locator(f"[data-node={target}]"))
+        self.tab_to(self.page.locator(drawn(target)))
         self.page.keyboard.press("Enter")
         item = self.page.locator(f"[data-act='{words}']")
         expect(item).to_be_visible()
