@@ -20,6 +20,8 @@ The code is meant to be read, in this order, one sitting a line:
     formats.rdb          the snapshot as bytes
     redis.replication    copies: the stream, the backlog, full and partial syncs
     redis.sentinel       who decides that a primary is dead, and which copy is next
+    memorydb.log         a log on the platters of three zones
+    memorydb.server      the node that answers only what this log has got
     lab                  deployments, clients, runs, receipts, sweeps
     verify               judges: what must hold of a run, and whether it does
     console              the widget
@@ -29,7 +31,7 @@ The code is meant to be read, in this order, one sitting a line:
 from durable_redis.console import Console
 from durable_redis.console.diagram import diagram
 from durable_redis.lab import scenarios
-from durable_redis.lab.deployments import ElastiCache, Redis, RedisCluster, ReplicatedRedis
+from durable_redis.lab.deployments import ElastiCache, MemoryDB, Redis, RedisCluster, ReplicatedRedis
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.receipt import Receipt
 from durable_redis.lab.run import Run, replay
@@ -45,6 +47,7 @@ __all__ = [
     "Console",
     "ElastiCache",
     "LabError",
+    "MemoryDB",
     "Receipt",
     "Redis",
     "RedisCluster",

@@ -72,6 +72,8 @@ class Explainer:
     # -- lost --------------------------------------------------------------------------------------------------------
 
     def _lost(self, write: Write, decided: History) -> str:
+        if decided.why == PROMOTION and self.playback.deployment.has_log:
+            return self._led_without(write, decided) + self._discarded(write, decided)
         if decided.why == PROMOTION:
             return self._promoted_without(write, decided) + self._discarded(write, decided)
         loss = self.books.ledgers[decided.node].lost_in.get(write.key)
@@ -93,6 +95,17 @@ class Explainer:
             return f"{who}, {received}, and nothing later from {write.node} had reached it"
         kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
         return f"{who}, {received}; {write.node} had gone down at {seconds(death.at_us)} ({kind})"
+
+    def _led_without(self, write: Write, decided: History) -> str:
+        """`n2 took the lead at 4.2 s, when the log held the stream up to w103; n1 had gone down at 1.09 s (...)`"""
+        last = self.keys.get(decided.writes[decided.shared - 1].key, "") if decided.shared else ""
+        held = f"held the stream up to {last}" if last else "held nothing of the stream"
+        when = f"{decided.node} took the lead at {seconds(self._time(decided.step))}, when the log {held}"
+        death = self._end_of(write.node, write.step, decided.step)
+        if death is None:
+            return f"{when}; {write.node} had not got it into the log"
+        kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
+        return f"{when}; {write.node} had gone down at {seconds(death.at_us)} ({kind})"
 
     def _promoter(self, decided: History) -> str:
         """Who had told it to lead: the newest "promoting" before it did."""
@@ -163,6 +176,7 @@ class DiskExplainer:
         steps, frames = self.pictures
         now = frames[-1].marks
         for name, what in (
+            ("log", "in the log, on two platters in two zones at least,"),
             ("platter", f"on the platter of {self.node}"),
             ("durable_snapshot", "in a durable snapshot"),
         ):

@@ -54,7 +54,15 @@ WORDS: Mapping[str, Words] = {
     "asks for votes": Words("elect", "{machine} takes epoch {epoch}, and asks for votes"),
     "elected": Words("promote", "{machine} is elected in epoch {epoch}, and takes the slots of {old}"),
     "slots": Words("demote", "{machine} hears that its slots are {owner}'s"),
-    # both
+    # MemoryDB: the notes of `memorydb`
+    "lease over": Words("notice", "{machine} could not renew its lease in time"),
+    "candidate": Words(
+        "elect", "{machine} has seen all of the log, up to {after}, and its backoff is over: it appends"
+    ),
+    "conflict": Words("elect", "{machine} has lost: {reason}"),
+    "leads": Words("promote", "{machine} leads: entry {epoch} of the log says so"),
+    "deposed": Words("demote", "{machine} leads no more, and throws away {lost_bytes} bytes that the log has not got"),
+    # all
     "synced": Words("copy", "{machine} follows {primary}, by a {how} sync"),
 }
 FIRST_ONLY = ("odown", "fail")
@@ -120,7 +128,7 @@ def _replaced(step: Step) -> str:
             return old
         case Note(kind="fail", facts={"node": str(old)}):
             return old
-        case Note(kind="switch", facts={"old": str(old)}):
+        case Note(kind="switch" | "leads", facts={"old": str(old)}):
             return old
     return ""
 
@@ -178,6 +186,8 @@ def _belongs(kind: str, machine: str, facts: Mapping[str, Any], old: str) -> boo
             return bool(facts["to"] == "wait start")
         case "vote":
             return bool(facts.get("granted", True))
+        case "lease over" | "deposed":
+            return machine == old
         case "role":
             return machine != old and facts["role"] == "primary"
         case "cluster state" | "slots":

@@ -8,6 +8,7 @@ the most fragile to the most lasting:
     page cache    what the server has written               (lost with the power)
     platter       what has been fsynced, or written back    (lost with the disk)
     RDB           what the newest durable snapshot holds     (lost with the disk)
+    log           what a log in three zones has committed    (MemoryDB; lost with no node at all)
 
 Each server has a ledger.  What a replica holds it has from a primary: a place in that one's *history* (`histories`), so
 marks count a replica's writes as they count a primary's.  A full sync replaces all that a replica had; what its log and
@@ -57,9 +58,13 @@ class Marks(NamedTuple):
     platter: int = 0
     snapshot: int = 0  # in the RDB that a restart would find now
     durable_snapshot: int = 0  # in the RDB that a restart would find after a power loss
+    log: int = 0  # committed in the shared log, as far as this server has been told
 
     def surviving(self, crash: str, appendonly: bool) -> int:
         """How many of them a restart would find if the server crashed now; after a power loss, at least so many."""
+        return max(self.log, self._on_disk(crash, appendonly))
+
+    def _on_disk(self, crash: str, appendonly: bool) -> int:
         match crash:
             case "process kill":
                 return self.written if appendonly else self.snapshot
@@ -113,6 +118,7 @@ class Ledger:
         self._unanswered: dict[str, list[Write]] = {}  # connection -> those whose reply was not sent
         self._is_ready = False  # it has recovered, and has not gone down since
         self._log_is_new = False
+        self._committed = 0  # how many of the writes are in the shared log, as far as the server knows
         self._replaced: list[Contents] = []  # data sets that the log may still hold, the newest last
         self._forked: list[Write] = []  # what there was when the last child was forked
         # RDB files that a restart may find, with what is in each; None: it came from the primary just now
@@ -152,6 +158,8 @@ class Ledger:
                 self._executed(facts, number)
             case "applied":
                 self._follow(histories.get(facts["replid"]), facts["offset"], (facts["incr"], facts["end"]))
+            case "appended" if self.history is not None:
+                self._committed = self.history.upto(facts["offset"])
             case "synced" if facts["how"] == "full":
                 self._copied(facts, number)
             case "synced":
@@ -165,6 +173,8 @@ class Ledger:
                 self._log_is_new = True
             case "ready":
                 self._recovered(facts, number)
+        if facts.get("from") == "log":  # what a server has from the shared log is committed there
+            self._committed = len(self.writes)
 
     def _executed(self, facts: Mapping[str, Any], number: int) -> None:
         assert self.history is not None, f"{self.machine.name} executes a write before it is ready"
@@ -231,7 +241,11 @@ class Ledger:
         self._become(held)
 
     def _loaded(self, facts: Mapping[str, Any]) -> Contents:
-        """What a server holds that has just started from what was on its disk."""
+        """What a server holds that has just started, from what was on its disk or from the shared log."""
+        if facts.get("from") == "log":
+            history = self.books.histories.by_id.get(facts["replid"])
+            shared = history.writes[: history.upto(facts["offset"])] if history is not None else []
+            return Contents(list(shared), [NOWHERE] * len(shared))
         if self.config.appendonly:  # a server that finds no log begins one, and with it from nothing
             return Contents() if self._log_is_new else self._logged((facts["incr"], facts["end"]))
         writes = self._snapshot(self.machine.disk.files)
@@ -268,6 +282,7 @@ class Ledger:
             platter=self._passed(disk.durable, platter=True),
             snapshot=common(self.writes, self._snapshot(disk.files) or ()),
             durable_snapshot=common(self.writes, self._snapshot(disk.durable) or ()),
+            log=self._committed,
         )
 
     def at_risk(self, marks: Marks) -> dict[str, int]:
@@ -278,7 +293,8 @@ class Ledger:
         count = len(acknowledged)
         risks = {crash: count - bisect_left(acknowledged, marks.surviving(crash, appendonly)) for crash in CRASHES}
         if len(self.books.ledgers) > 1:
-            risks[FAILOVER] = count - bisect_left(acknowledged, self.books.elsewhere(self))
+            survive = max(marks.log, self.books.elsewhere(self))
+            risks[FAILOVER] = count - bisect_left(acknowledged, survive)
         return risks
 
     def _snapshot(self, names: dict[str, File]) -> list[Write] | None:

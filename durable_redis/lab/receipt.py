@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from durable_redis.formats.resp import Status
 from durable_redis.lab.client import Operation
+from durable_redis.lab.deployments import DataServer
 from durable_redis.lab.display import receipt_as_html
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.explain import Explainer
 from durable_redis.lab.verdicts import BROKEN, KEPT, LUCKY, RESURRECTED, UNPROMISED, VERDICTS
-from durable_redis.redis.server import RedisServer
 from durable_redis.sim import EPOCH_US
 
 if TYPE_CHECKING:
@@ -191,14 +191,14 @@ def find(playback: Playback) -> Found:
     return Found(homes, values, next(iter(clocks.values())))
 
 
-def _server(playback: Playback, name: str) -> RedisServer:
+def _server(playback: Playback, name: str) -> DataServer:
     if not name:
         raise LabError("nobody knows a primary now: play on until there is one, then ask what survived")
     machine = playback.world.machines[name]
     if machine.process is None:
         raise LabError(f"{name} is down ({machine.last_crash}): restart it, then ask what survived")
     server = machine.process.node
-    assert isinstance(server, RedisServer)
+    assert isinstance(server, DataServer)
     if not server.ready:
         raise LabError(f"{name} is still loading: play on, then ask what survived")
     return server

@@ -111,6 +111,10 @@ class Leadership:
         heard = now - logbook.heard_us <= self.server.config.lease_ms * 1000
         return logbook.is_caught_up and heard and now >= self.backoff_until_us
 
+    def is_clean(self) -> bool:
+        """Everything that this leader has executed is in the log."""
+        return self.server.behind.is_clean
+
     # -- in every turn -----------------------------------------------------------------------------------------------
 
     def check(self, now: int) -> Effects:
@@ -124,7 +128,7 @@ class Leadership:
     def _campaign(self, now: int) -> Effects:
         self.enter(Phase.CAMPAIGNING)
         self.replid = new_id(self.server.random)
-        yield Note("campaign", {"after": str(self.server.logbook.position)})
+        yield Note("candidate", {"after": str(self.server.logbook.position)})
         yield from self.server.logbook.append(LEADERSHIP, self._claim(), now)
 
     def wanted(self, now: int) -> str:
@@ -159,10 +163,10 @@ class Leadership:
     def _won(self, id: EntryId, sent_us: int, now: int) -> Effects:
         """The leadership entry is in the log, and nothing has followed it.  If the answer took longer than the lease, a
         renewal must show first that this is still so."""
-        server = self.server
+        server, old = self.server, self.leader
         self.leader, self.epoch = server.name, id
         self.enter(Phase.EXPIRED)
-        yield Note("leader", {"epoch": id.index, "leader": server.name, "shard": server.config.shard})
+        yield Note("leads", {"epoch": id.index, "shard": server.config.shard, "old": old})
         yield from server.lead(now)
         yield from self._renewed(sent_us, now)
 
@@ -213,7 +217,7 @@ class Leadership:
     def _step_down(self, now: int) -> Effects:
         """It leads no more.  Whatever is not in the log never happened."""
         server, self.successor = self.server, ""
-        clean = server.behind.is_clean
+        clean = self.is_clean()
         self.enter(Phase.FOLLOWING if clean else Phase.RECOVERING)
         yield Note(
             "deposed", {"epoch": self.epoch.index, "lost_bytes": server.behind.executed - server.behind.committed}

@@ -9,7 +9,7 @@ yet.  The rules:
    asking, under the same token, until somebody knows.
 4. Entries of others are applied in order.  Which comes next is told by the running checksum: entries that were pushed
    for an older subscription do not fit behind the position, and are dropped.
-5. A leader is told of its own entries, too, and passes over them; the first one of somebody else deposes it.
+5. A leader does not read.  It has written everything itself, and if it has not, its next append will tell.
 """
 
 from __future__ import annotations
@@ -130,10 +130,11 @@ class Logbook:
                 yield from self._heard(answer, now)
             case Unknown() if self.flight is not None:
                 yield Note("unknown", {"entry": self.flight.kind})
+                self.unknown(self.flight)
             case Appended(id=id, checksum=checksum):
                 yield from self._appended(id, checksum, now)
             case Conflict(tail=tail):
-                yield from self._failed(f"{tail} stands behind {self.position}", now)
+                yield from self.conflicted(tail, now)
             case Refused(code=code, reason=reason):
                 if self.flight is not None:
                     yield from self._failed(reason, now)
@@ -163,6 +164,13 @@ class Logbook:
             yield Note("conflict", {"entry": flight.kind, "reason": reason})
             yield from self.server.leadership.defeated(now)
 
+    def conflicted(self, tail: EntryId, now: int) -> Effects:
+        """Something else stands where this node's entry was to stand."""
+        yield from self._failed(f"{tail} stands behind {self.position}", now)
+
+    def unknown(self, flight: Flight) -> None:
+        """Nobody knows whether it is in the log: nothing follows from that."""
+
     def abandon(self) -> None:
         """Whoever is deposed acts on its append no more, whatever becomes of it."""
         if self.flight is not None:
@@ -172,29 +180,18 @@ class Logbook:
 
     def _heard(self, pushed: Entries, now: int) -> Effects:
         leadership = self.server.leadership
+        if leadership.leads:
+            return
         running = pushed.base
         for entry in pushed.entries:
-            fits = running == self.data.checksum and entry.id > self.position
-            running = entry.checksum
-            if leadership.leads:
-                if entry.id > self.position and not self._is_own(entry):
-                    yield Note("conflict", {"entry": entry.kind, "reason": f"{entry.id} is somebody else's"})
-                    yield from leadership.defeated(now)
-                    return  # this subscription has been replaced
-            elif fits:
+            if running == self.data.checksum and entry.id > self.position:
                 yield from self._apply(entry, now)
                 if leadership.phase is Phase.STOPPED:
                     return
+            running = entry.checksum
         self.tail, self.heard_us = pushed.tail, now
         if leadership.phase is Phase.RECOVERING and self.is_caught_up:
             yield from self.server.recovered(now)
-
-    def _is_own(self, entry: Entry) -> bool:
-        return self._replid(entry) == self.server.leadership.replid
-
-    def _replid(self, entry: Entry) -> str:
-        """Under whose leadership an entry was written."""
-        return Claim.decode(entry.body).replid if entry.kind in CLAIMS else Record.decode(entry.body).replid
 
     def _apply(self, entry: Entry, now: int) -> Effects:
         """What is committed becomes true here."""

@@ -61,7 +61,13 @@ CRON_US = 100_000
 
 
 class MemoryDBServer:
-    """A node of the contract.  `log` is its way to the log of its shard; `random` its only source of luck."""
+    """A node of the contract.  `log` is its way to the log of its shard; `random` its only source of luck.
+
+    Its parts are named here, so that `bugs` can put a broken one in the place of each."""
+
+    tracker_type = Tracker
+    leadership_type: type[Leadership] = Leadership
+    logbook_type: type[Logbook] = Logbook
 
     def __init__(self, random: Random, name: str, config: MemoryDBConfig, log: LogUser) -> None:
         self.random = random
@@ -75,9 +81,9 @@ class MemoryDBServer:
         self.clients: dict[str, Caller] = {}
         self.connections = 0
         self.behind = WriteBehind()
-        self.tracker = Tracker()
-        self.leadership = Leadership(self)
-        self.logbook = Logbook(self, log)
+        self.tracker = self.tracker_type()
+        self.leadership = self.leadership_type(self)
+        self.logbook = self.logbook_type(self, log)
         self.ready = False  # its data is what the log says, up to a tail that it has seen
         self.recoveries = 0
         self.now_us = 0  # the time of this turn
@@ -247,7 +253,7 @@ class MemoryDBServer:
         """The log says so: execute from now on, in a stream of one's own that continues the data."""
         data = self.logbook.data
         self.engine.is_replica = False
-        self.behind, self.tracker = WriteBehind(data.offset), Tracker(data.offset)
+        self.behind, self.tracker = WriteBehind(data.offset), self.tracker_type(data.offset)
         names = {"replid": self.replid, "replid2": data.replid or NO_ID, "second_offset": data.offset + 1}
         yield Note("role", {"role": "primary", "primary": "", **names, "offset": data.offset})
 

@@ -17,8 +17,8 @@ from durable_redis.engine.keyspace import Keyspace
 from durable_redis.engine.values import RedisList, RedisSet, Value
 from durable_redis.lab import receipt as receipts
 from durable_redis.lab.client import Operation
+from durable_redis.lab.deployments import DataServer
 from durable_redis.lab.errors import LabError
-from durable_redis.redis.server import RedisServer
 from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
@@ -142,7 +142,7 @@ def held_by(machine: Machine) -> Held:
     """What the server on this machine holds in its memory."""
     assert machine.process is not None, f"{machine.name} is down, and holds nothing"
     server = machine.process.node
-    assert isinstance(server, RedisServer), f"on {machine.name} runs no server"
+    assert isinstance(server, DataServer), f"on {machine.name} runs no server"
     return contents(server.engine.keyspace)
 
 

@@ -130,7 +130,7 @@ def test_of_two_that_campaign_together_one_wins() -> None:
     wait_for(room)
     assert len(led_by(room)) == 2
     loser = "n3" if room.leader() == "n2" else "n2"
-    assert "campaign" in room[loser].kinds()
+    assert "candidate" in room[loser].kinds()
     assert "conflict" in room[loser].kinds()
     assert room[loser].node.leadership.phase is Phase.FOLLOWING
 

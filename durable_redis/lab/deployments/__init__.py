@@ -8,15 +8,17 @@ or on a command line is ever evaluated.
     replicated  ReplicatedRedis: a primary, replicas, sentinels
     cluster     RedisCluster: several primaries, each with replicas
     managed     ElastiCache: replicas, and a service that promotes them
+    memorydb    MemoryDB: nodes that have their data from a log which three zones keep
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from durable_redis.lab.deployments.base import OPERATOR, ZONES, Deployment, Views
+from durable_redis.lab.deployments.base import OPERATOR, ZONES, DataServer, Deployment, Views
 from durable_redis.lab.deployments.cluster import RedisCluster
 from durable_redis.lab.deployments.managed import ElastiCache
+from durable_redis.lab.deployments.memorydb import MemoryDB
 from durable_redis.lab.deployments.replicated import ReplicatedRedis
 from durable_redis.lab.deployments.single import Redis
 from durable_redis.lab.errors import LabError
@@ -26,8 +28,10 @@ __all__ = [
     "DEPLOYMENTS",
     "OPERATOR",
     "ZONES",
+    "DataServer",
     "Deployment",
     "ElastiCache",
+    "MemoryDB",
     "Redis",
     "RedisCluster",
     "ReplicatedRedis",
@@ -40,6 +44,7 @@ DEPLOYMENTS: dict[str, Callable[..., Deployment]] = {
     "ReplicatedRedis": ReplicatedRedis,
     "RedisCluster": RedisCluster,
     "ElastiCache": ElastiCache,
+    "MemoryDB": MemoryDB,
 }
 
 

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from durable_redis.contract import Node
 from durable_redis.lab.client import Client
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.routing import Routing
+from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.redis.config import Config, ConfigError
 from durable_redis.redis.server import RedisServer
 from durable_redis.sim import Hardware, World
@@ -31,6 +32,8 @@ OPERATOR = "you"
 ZONES = ("a", "b", "c")
 MOST_CLIENTS = 1000
 
+DataServer = RedisServer | MemoryDBServer
+"""What runs on a node that holds data: it has an `engine`, and is `ready` or not."""
 Views = Mapping[str, Mapping[str, Any]]
 """By machine: what its node shows of itself (`view()`); empty where no process runs."""
 
@@ -66,6 +69,10 @@ class Deployment(ABC):
     zones: Mapping[str, str]
     config: Config
     fails_over: bool = False  # whether somebody replaces a primary that does not come back
+    loses_nothing: bool = False  # whether it promises that no acknowledged write is ever lost, and one copy of the data
+    has_wait: bool = True  # whether its servers know WAIT
+    has_log: bool = False  # whether its servers have their data from a log in three zones
+    called: ClassVar[str] = ""  # its name in Python, if that is not the name of its class
 
     def __init__(self, options: Mapping[str, Any], clients: int, hardware: dict[str, int] | None) -> None:
         whole_number("clients", clients, 1, MOST_CLIENTS)
@@ -78,7 +85,8 @@ class Deployment(ABC):
             self._options["hardware"] = hardware
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._options.items())})"
+        options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
+        return f"{self.called or type(self).__name__}({options})"
 
     def start(self, seed: int = 0) -> Run:
         """Start it: a run, with every node up, and the replicas in step."""

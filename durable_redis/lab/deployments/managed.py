@@ -1,4 +1,4 @@
-"""ElastiCache as it was before 2026: replication in several zones, and no durability."""
+"""ElastiCache as it was before 2026, and is without `durability`: replication in several zones, and nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from durable_redis.contract import Node
 from durable_redis.lab.deployments.base import Deployment, Views, whole_number
+from durable_redis.lab.deployments.memorydb import DurableElastiCache
 from durable_redis.lab.deployments.replicated import MOST_REPLICAS, replicated_config, spread
 from durable_redis.lab.routing import Routing, by_endpoint
 from durable_redis.redis.config import Config, ConfigError
@@ -23,6 +24,10 @@ class ElastiCache(Deployment):
     A node keeps nothing on its disk: the append-only file is disabled on Multi-AZ groups (AWS, "Best practices: AOF"),
     backups go elsewhere, and a node that has failed is replaced by one that starts cold.  `detection_ms`: how long the
     primary must be silent before a replica takes its place; the service's own figure is not published."""
+
+    def __new__(cls, *arguments: Any, durability: str = "", **options: Any) -> Any:
+        """`ElastiCache(durability="sync")` is another deployment, with a log (see `memorydb`)."""
+        return DurableElastiCache(durability, *arguments, **options) if durability else super().__new__(cls)
 
     def __init__(
         self,

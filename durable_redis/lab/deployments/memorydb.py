@@ -1,0 +1,163 @@
+"""MemoryDB: nodes with nothing but memory, and a log that three zones keep; and ElastiCache with such a log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import Any
+
+from durable_redis.contract import Node
+from durable_redis.lab.deployments.base import ZONES, Deployment, Views, redis_config, whole_number
+from durable_redis.lab.errors import LabError
+from durable_redis.lab.routing import BySlots, Routing
+from durable_redis.memorydb.bugs import BUGS
+from durable_redis.memorydb.config import MemoryDBConfig
+from durable_redis.memorydb.leadership import Phase
+from durable_redis.memorydb.log import LogUser
+from durable_redis.memorydb.log.client import LogClient, Patience
+from durable_redis.memorydb.log.config import LogConfig
+from durable_redis.memorydb.log.node import LogNode
+from durable_redis.memorydb.record import ENGINE_VERSION, RecordError, Version, parse_version, version_text
+from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.shards import Shard
+from durable_redis.redis.cluster.slots import equal_shares, key_slot
+from durable_redis.redis.config import Config, ConfigError
+from durable_redis.sim.machine import Program
+
+MOST_SHARDS, MOST_REPLICAS = 6, 5
+"""MemoryDB allows five replicas a shard ("Understanding MemoryDB replication"), and hundreds of shards."""
+LOGS = tuple(f"log-{zone}" for zone in ZONES)
+PATIENCE = Patience(unknown_us=500_000)
+"""When the outcome of an append is called unknown: before a client stops to wait for its answer."""
+TIMES = ("lease_ms", "renew_ms", "backoff_ms", "backoff_jitter_ms")
+
+
+class MemoryDB(Deployment):
+    """Primaries n1, n2 ... of so many shards, then their replicas, spread over the zones a, b, c; and in each zone one
+    replica of the log.
+
+    `lease_ms`, `renew_ms`, `backoff_ms` and `backoff_jitter_ms` are the model's own figures (see `memorydb.config`).
+    `engine_versions`: {"n1": "7.1.0"} lets a node run another engine than the others.
+    `bug`: one of `memorydb.bugs`."""
+
+    fails_over = True
+    loses_nothing = True
+    has_wait = False
+    has_log = True
+    durability, buffer_ms = "sync", 10_000
+
+    def __init__(
+        self,
+        replicas: int = 2,
+        shards: int = 1,
+        engine_versions: dict[str, str] | None = None,
+        bug: str = "",
+        clients: int = 1,
+        hardware: dict[str, int] | None = None,
+        **options: Any,
+    ) -> None:
+        whole_number("replicas", replicas, 0, MOST_REPLICAS)
+        whole_number("shards", shards, 1, MOST_SHARDS)
+        if unknown := [name for name in options if name not in TIMES]:
+            raise ConfigError(
+                f"{unknown[0]} is no option of a deployment with a log in three zones: there are no files and no save "
+                f"points to be set; it has {', '.join(TIMES)}"
+            )
+        given: dict[str, Any] = {"replicas": replicas} | ({"shards": shards} if shards != 1 else {})
+        if bug and bug not in BUGS:
+            raise LabError(f"no bug is called {bug!r}: there is {', '.join(BUGS)}")
+        given |= {"bug": bug} if bug else {}
+        given |= {"engine_versions": engine_versions} if engine_versions else {}
+        super().__init__(given | options, clients, hardware)
+        self.nodes = tuple(f"n{number + 1}" for number in range(shards * (1 + replicas)))
+        self.controls = LOGS
+        places = {name: ZONES[(at % shards + at // shards) % len(ZONES)] for at, name in enumerate(self.nodes)}
+        self.zones = places | dict(zip(LOGS, ZONES, strict=True))
+        self.shards = tuple(
+            Shard(f"s{number + 1}", self.nodes[number::shards], *slots)
+            for number, slots in enumerate(equal_shares(shards))
+        )
+        self.config = redis_config({"save": ()})  # for whoever asks what is on a node's disk: nothing
+        self._shared = MemoryDBConfig(
+            shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **options
+        )
+        self._node_type = BUGS[bug].node if bug else MemoryDBServer
+        self._versions = engine_versions or {}
+
+    def shard_of(self, node: str) -> Shard:
+        return next(shard for shard in self.shards if node in shard.nodes)
+
+    # -- the room ----------------------------------------------------------------------------------------------------
+
+    def program(self, node: str, config: Config) -> Program:
+        shard = self.shard_of(node)
+        version = _version(node, self._versions.get(node, version_text(ENGINE_VERSION)))
+        own = replace(self._shared, shard=shard.name, begins=node == shard.nodes[0], engine_version=version)
+        return partial(self._node, node, own)
+
+    def _node(self, name: str, config: MemoryDBConfig, random: Random) -> Node:
+        return self._node_type(random, name, config, self.log_user(name, config.shard, random))
+
+    def log_user(self, name: str, shard: str, random: Random) -> LogUser:
+        """A node's way to the log of its shard."""
+        return LogClient(name, shard, LOGS, random, PATIENCE)
+
+    def control(self, name: str) -> Program:
+        return partial(_log_node, name, LogConfig(LOGS, tuple(shard.name for shard in self.shards)))
+
+    def routing(self) -> Routing:
+        return BySlots(self.nodes, key_slot)
+
+    # -- where things stand ------------------------------------------------------------------------------------------
+
+    def survivor(self, views: Views, key: bytes = b"") -> str:
+        """The leader of the shard that has the slot of the key; of two, the one whose leadership entry is newer."""
+        slot = key_slot(key)
+        shard = next(shard for shard in self.shards if shard.first <= slot <= shard.last)
+        leaders = [name for name in shard.nodes if views[name].get("role") == "primary"]
+        return max(leaders, key=lambda name: int(views[name]["epoch"]), default="")
+
+    def settled(self, views: Views) -> bool:
+        """And every shard has a leader whose lease holds, and whose replicas are as far as it is."""
+        return all(map(partial(_has_settled, views), self.shards)) and super().settled(views)
+
+
+class DurableElastiCache(MemoryDB):
+    """ElastiCache with a transaction log in several zones, as it is sold since 2026 (AWS, "ElastiCache durability").
+
+    `durability="sync"`: a reply waits for the log, as in MemoryDB.  `durability="async"`: it does not; while the oldest
+    write that the log has not got is older than `buffer_ms`, all writes are refused, and reads go on.  So what can be
+    lost was written within `buffer_ms`.  How the service elects a primary is not published: as MemoryDB's here, with
+    one difference: with "async" a primary whose lease is over goes on, and only its buffer stops it."""
+
+    called = "ElastiCache"
+
+    def __init__(self, durability: str, buffer_ms: int = 10_000, **options: Any) -> None:
+        whole_number("ms in buffer_ms", buffer_ms, 100, 600_000)
+        self.durability, self.buffer_ms = durability, buffer_ms
+        self.loses_nothing = durability == "sync"
+        super().__init__(**options)
+        given = {"durability": durability} | ({"buffer_ms": buffer_ms} if buffer_ms != 10_000 else {})
+        self._options = given | self._options
+
+
+def _log_node(name: str, config: LogConfig, random: Random) -> Node:
+    return LogNode(random, name, config)
+
+
+def _has_settled(views: Views, shard: Shard) -> bool:
+    up = [name for name in shard.nodes if views[name]]
+    leaders = [name for name in up if views[name]["role"] == "primary"]
+    if len(leaders) != 1 or views[leaders[0]]["phase"] != Phase.LEADING.value:
+        return False
+    (leader,) = leaders
+    followers = [views[name] for name in up if name != leader]
+    return all(view["primary"] == leader and view["offset"] == views[leader]["offset"] for view in followers)
+
+
+def _version(node: str, text: object) -> Version:
+    try:
+        return parse_version(str(text).encode())
+    except RecordError as error:
+        raise ConfigError(f"engine_versions is written like {{'{node}': '7.1.0'}}: {error}") from None

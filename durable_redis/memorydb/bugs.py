@@ -1,0 +1,131 @@
+"""Nodes with one mechanism broken each, for whoever wants to see what that mechanism is for.
+
+The law of this file: a bug is one part with one method overridden, put in the place of the good one; the good one knows
+nothing of it.  Each is a mistake that somebody could make, and that a test with a friendly network would not find.
+
+    dr.MemoryDB(replicas=1, bug="no tracker").start()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from durable_redis.contract import Effects
+from durable_redis.memorydb.caller import Answer
+from durable_redis.memorydb.leadership import Leadership, Phase
+from durable_redis.memorydb.log import EntryId
+from durable_redis.memorydb.logbook import Flight, Logbook
+from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.tracker import Tracker
+
+
+class Bug(NamedTuple):
+    """What is wrong, in a sentence, and a node that does it."""
+
+    sentence: str
+    node: type[MemoryDBServer]
+
+
+# -- the reply --------------------------------------------------------------------------------------------------------
+
+
+class AnswersAtOnce(MemoryDBServer):
+    def may_be_told(self, answer: Answer) -> bool:
+        return True
+
+
+class _SeesNoHazard(Tracker):
+    def hazard(self, keys: Iterable[bytes] | None) -> int:
+        return 0
+
+
+class ReadsAtOnce(MemoryDBServer):
+    tracker_type = _SeesNoHazard
+
+
+class _TakesUnknownForDone(Logbook):
+    def unknown(self, flight: Flight) -> None:
+        if self.server.behind.sent:
+            self.server.tracker.commit(self.server.behind.sent[-1].end)
+
+
+class BelievesInTheBest(MemoryDBServer):
+    logbook_type = _TakesUnknownForDone
+
+
+# -- the lease --------------------------------------------------------------------------------------------------------
+
+
+class _KnowsNoLease(Leadership):
+    def serves(self, now: int) -> bool:
+        return self.phase in (Phase.LEADING, Phase.EXPIRED)
+
+
+class LeadsForEver(MemoryDBServer):
+    leadership_type = _KnowsNoLease
+
+
+class _CountsFromTheAnswer(Leadership):
+    def lease_end(self, sent_us: int, now: int) -> int:
+        return now + self.server.config.lease_ms * 1000
+
+
+class LeasesTooLong(MemoryDBServer):
+    leadership_type = _CountsFromTheAnswer
+
+
+class _IsImpatient(Leadership):
+    def backoff_us(self) -> int:
+        return self.server.config.renew_ms * 1200
+
+
+class CampaignsTooSoon(MemoryDBServer):
+    leadership_type = _IsImpatient
+
+
+# -- the condition ----------------------------------------------------------------------------------------------------
+
+
+class _TriesAgain(Logbook):
+    """A conflict is taken for bad luck: the same entry is sent again, behind the entry that stood in its way."""
+
+    body = b""
+
+    def append(self, kind: str, body: bytes, now: int) -> Effects:
+        self.body = body
+        yield from super().append(kind, body, now)
+
+    def conflicted(self, tail: EntryId, now: int) -> Effects:
+        if self.flight is None or self.flight.abandoned:
+            yield from super().conflicted(tail, now)
+        else:
+            yield from self.log.append(self.flight.kind, self.body, tail, now)
+
+
+class AppendsBehindAnything(MemoryDBServer):
+    logbook_type = _TriesAgain
+
+
+class _IsAlwaysClean(Leadership):
+    def is_clean(self) -> bool:
+        return True
+
+
+class KeepsWhatNeverHappened(MemoryDBServer):
+    leadership_type = _IsAlwaysClean
+
+
+BUGS = {
+    "answers before the commit": Bug("A reply leaves at once, as in Redis.", AnswersAtOnce),
+    "no tracker": Bug("A write waits for the log, and a read of what it wrote does not.", ReadsAtOnce),
+    "unknown is taken for done": Bug("When the log does not answer in time, the writer is told OK.", BelievesInTheBest),
+    "no lease": Bug("A leader serves until the log contradicts it.", LeadsForEver),
+    "lease from the answer": Bug("The lease is counted from the log's answer, not from the question.", LeasesTooLong),
+    "backoff shorter than the lease": Bug("A replica campaigns while the leader's lease may hold.", CampaignsTooSoon),
+    "append behind anything": Bug(
+        "After a conflict, the same entry is sent again behind the tail.", AppendsBehindAnything
+    ),
+    "no rollback": Bug("A deposed leader keeps what it had executed and not logged.", KeepsWhatNeverHappened),
+}
+"""By the name that a deployment is given."""
