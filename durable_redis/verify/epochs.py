@@ -2,7 +2,8 @@
 
 An election gives its winner a number, the epoch, that nobody else gets; everything else in a failover rests on this.
 Sentinels vote for one of themselves, who then may promote a replica; the primaries of a cluster vote for a replica.
-Both keep their votes on disk, so a vote must hold across a crash, too.
+Both keep their votes on disk, so a vote must hold across a crash, too.  In MemoryDB nobody votes: the log has one entry
+at a place.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ def one_vote(case: Case) -> Iterator[Found]:
 
 
 def one_leader(case: Case) -> Iterator[Found]:
-    """In one epoch at most one sentinel leads, at most one server is promoted, at most one wins a shard."""
-    for kind, fact in (("leader", "leader"), ("promoted", "replica"), ("elected", "")):
-        won: dict[int, str] = {}
+    """In one epoch at most one sentinel leads, at most one server is promoted, at most one wins a shard.  (In MemoryDB
+    an epoch is the place of a leadership entry in the log of the shard.)"""
+    for kind, fact in (("leader", "leader"), ("promoted", "replica"), ("elected", ""), ("leads", "")):
+        won: dict[tuple[str, int], str] = {}
         for number, step, facts in case.evidence.notes(kind):
             if "epoch" not in facts:
                 continue
             epoch, winner = int(facts["epoch"]), str(facts.get(fact, step.machine))
-            before = won.setdefault(epoch, winner)
+            before = won.setdefault((str(facts.get("shard", "")), epoch), winner)
             if before != winner:
                 yield number, step.at_us, step.machine, f'"{kind}" in epoch {epoch} is {winner}, and was {before}'
 

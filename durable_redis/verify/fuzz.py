@@ -181,7 +181,8 @@ def attempt(deployment: str, seed: int, schedule: Schedule, nemesis: Nemesis = N
 def _play(playback: Playback, schedule: Schedule, nemesis: Nemesis) -> Sequence[Operation]:
     """Steps 1 to 4.  Returns the operations of step 4."""
     playback.play_to(nemesis.begin_ms * 1_000)
-    waits = len(playback.deployment.nodes) > 1 and int(playback.world.seed) % WAITING_SEEDS == 0
+    deployment = playback.deployment
+    waits = deployment.has_wait and len(deployment.nodes) > 1 and int(playback.world.seed) % WAITING_SEEDS == 0
     options: dict[str, Any] = {"wait": WAIT} if waits else {}
     _do(playback, "work", max(1, (nemesis.end_ms - nemesis.begin_ms) // EVERY_MS), every_ms=EVERY_MS, **options)
     play(playback, schedule)

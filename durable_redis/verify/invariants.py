@@ -3,8 +3,8 @@
 The law of this file: a judge is one sentence and one function, which reads evidence and the reference made of it, and
 yields every place where the sentence does not hold.
 
-What is *no* law here: that an acknowledged write survives.  Asynchronous replication does not promise that.  How many
-are lost is counted (`Case.lost`), and that each loss has a cause is a law.
+What is *no* law of every deployment: that an acknowledged write survives.  Asynchronous replication does not promise
+that.  How many are lost is counted (`Case.lost`), and that each loss has a cause is a law.
 """
 
 from __future__ import annotations
@@ -122,6 +122,16 @@ JUDGES = (
     Judge("one leader an epoch", "an epoch has one leader, and promotes one server", epochs.one_leader),
     Judge("one owner a slot", "no two primaries own a slot under the same config epoch", epochs.one_owner),
     Judge("the log keeps", "a log keeps what its fsync policy promises, on its own disk", promises.kept_promises),
+    Judge(
+        "nothing is lost",
+        "where a log in three zones vouches for it, an acknowledged write is never lost",
+        promises.nothing_is_lost,
+    ),
+    Judge(
+        "the buffer is bounded",
+        "of what is answered before the log has it, no more is lost than the durability buffer holds",
+        promises.buffer_is_bounded,
+    ),
     Judge("one copy", "one server is linearizable, across every crash that its log survives", promises.one_copy),
     Judge("convergence", "mended and left alone, everybody has the same truth", convergence.converged),
 )

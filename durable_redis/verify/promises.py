@@ -6,7 +6,9 @@
     power loss      `always`: the reply is sent after the fsync
     disk loss       nothing
 
-The promise is the server's own.  Its place may still be taken by a replica that lacks the write, and a full
+A log that three zones keep (MemoryDB) promises more: that nothing is lost in any crash, and that clients see one copy.
+
+The promise of a disk is the server's own.  Its place may still be taken by a replica that lacks the write, and a full
 synchronisation then throws it away: from that moment nothing is promised any more.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from durable_redis.contract import Exit, Note, Send
+from durable_redis.lab.deployments import MemoryDB
 from durable_redis.redis.config import Config
 from durable_redis.sim.faults import BitRot, Crashed
 from durable_redis.verify.history import History
@@ -75,14 +78,36 @@ def _keeps_until(config: Config, end: Crashed | Exit, last_answer_us: int) -> in
     return last_answer_us if always and end.kind == "power loss" else NEVER_US
 
 
+def nothing_is_lost(case: Case) -> Iterator[Found]:
+    """Where the deployment promises it, every acknowledged write is there at the end."""
+    if case.evidence.deployment.loses_nothing:
+        for write in case.lost():
+            yield *case.end, case.home(write), f"{write} was acknowledged, and it is gone"
+
+
+def buffer_is_bounded(case: Case) -> Iterator[Found]:
+    """With durability "async", a primary takes no write while one that the log has not got is too old: so whatever one
+    leader loses, it took within `buffer_ms`."""
+    deployment = case.evidence.deployment
+    if not isinstance(deployment, MemoryDB) or deployment.loses_nothing:
+        return
+    lost: dict[str, list[Write]] = {}
+    for write in case.lost():
+        lost.setdefault(write.place.stream.replid, []).append(write)
+    for writes in lost.values():
+        span_us = writes[-1].at_us - writes[0].at_us
+        if span_us > deployment.buffer_ms * 1000:
+            yield *case.end, writes[0].node, f"it lost what it took within {span_us / 1e6:.3f} s, {writes[0]} first"
+
+
 def one_copy(case: Case) -> Iterator[Found]:
     """One server that met no crash which its log does not survive answers as if it had met none: its clients' history
-    is linearizable."""
+    is linearizable.  So is that of a deployment which promises that, whatever happened."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
     faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
-    if len(nodes) == 1 and config.appendonly and kept:
+    if evidence.deployment.loses_nothing or (len(nodes) == 1 and config.appendonly and kept):
         verdict = check(History.of_operations(evidence.operations))
         for refusal in verdict.refused:
             yield *case.end, nodes[0], str(refusal)
