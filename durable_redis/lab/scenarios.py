@@ -10,28 +10,16 @@ differs in one thing, and comes out well; where there is none, the parts at hand
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
+from durable_redis.lab.logged_scenarios import LOGGED
+from durable_redis.lab.named import Named
 from durable_redis.sim.scenario import parse_call
 
 if TYPE_CHECKING:
     from durable_redis.lab.run import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """One incident.  `expect` says in a sentence what the receipt will; times in `acts` are since the start."""
-
-    name: str
-    deployment: str
-    acts: tuple[str, ...]
-    expect: str
-    source: str
-    remedy: str = ""
-    seed: int = 7
 
 
 _WATCHED = "sentinels=3, down_after_ms=1000, failover_timeout_ms=3000"
@@ -157,6 +145,7 @@ ALL = (
         ),
         "WAIT fails, so the writer knows that x is not safe; the reader has seen it all the same, and then it is gone.",
         "MemoryDB paper, 2.2.2; Valkey RFC 29",
+        remedy="dirty-read-with-a-tracker",
     ),
     Named(
         "forced-failover",
@@ -297,6 +286,7 @@ ALL = (
         "The same where every node has a log, synced before each OK, and gets its own disk back: nothing is gone.",
         "redis.io, Persistence",
     ),
+    *LOGGED,
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in ALL}

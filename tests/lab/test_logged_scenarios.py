@@ -1,0 +1,132 @@
+"""The scenarios of a log in three zones, each with the mechanism and without it: FACTS 4, numbers 19 to 25, 28, 29."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import durable_redis as dr
+from durable_redis.contract import Note
+from durable_redis.formats.resp import OK
+from durable_redis.lab import scenarios
+
+
+@functools.cache
+def played(name: str) -> dr.Run:
+    return scenarios.play(name)
+
+
+def lost(name: str) -> int:
+    return played(name).receipt().lost
+
+
+def notes(name: str, kind: str) -> list[tuple[str, int, Mapping[str, Any]]]:
+    """(machine, when, facts) of each note of a kind."""
+    return [
+        (step.machine, step.at_us, step.what.facts)
+        for step in played(name).playback.world.journal
+        if isinstance(step.what, Note) and step.what.kind == kind
+    ]
+
+
+def replies(name: str, client: str) -> list[tuple[str, object]]:
+    history = played(name).history()
+    return [(one.outcome, one.reply) for one in history if one.connection.startswith(f"{client}>")]
+
+
+def test_22_the_tracker() -> None:
+    """A value is seen and then gone; with the tracker it was never seen."""
+    without, with_it = "dirty-read-without-a-tracker", "dirty-read-with-a-tracker"
+    assert replies(without, "client2") == [("ok", b"new"), ("unknown", None), ("ok", b"old")]
+    verdict = dr.linearizable(played(without))
+    assert verdict.linearizable is False
+    assert "GET x" in str(verdict)
+    assert replies(with_it, "client2") == [("unknown", None), ("ok", b"old"), ("ok", b"old")]
+    assert dr.linearizable(played(with_it))
+    assert lost(without) == lost(with_it) == 0, "no acknowledged write is involved"
+
+
+def test_19_a_primary_that_does_not_reach_the_log_stops_at_the_end_of_its_lease() -> None:
+    name = "log-out-of-reach"
+    ((machine, over_us, _),) = notes(name, "lease over")
+    assert machine == "n1"
+    assert 3_400_000 <= over_us <= 4_000_000, "cut off at 2 s, and renewed at most half a second before"
+    led = [(machine, at_us) for machine, at_us, _ in notes(name, "leads")]
+    assert led[0][0] == "n1"
+    assert led[1][1] > over_us, "the next one begins when the lease is over, and not before"
+    assert lost(name) == 0
+    assert dr.linearizable(played(name))
+    verdict = dr.linearizable(played("log-out-of-reach-without-a-lease"))
+    assert verdict.linearizable is False
+    assert "answered b'old'" in str(verdict)
+
+
+def test_20_a_paused_primary_is_fenced_by_the_condition() -> None:
+    assert dr.linearizable(played("paused-primary"))
+    assert [machine for machine, *_ in notes("paused-primary", "conflict")] == ["n1"]
+    assert lost("paused-primary") == 0
+    run = played("paused-primary-appends-anyway")
+    assert dr.linearizable(run).linearizable is False
+    leaders = [name for name in run.deployment.nodes if run.playback.views()[name]["role"] == "primary"]
+    assert leaders == ["n1", "n2"], "and two lead"
+
+
+def test_21_unknown_is_neither_yes_nor_no() -> None:
+    assert lost("no-answer-taken-for-yes") == 1
+    assert lost("no-answer") == lost("no-answer-but-done") == 0
+    verdicts = [played(name).receipt().rows[-1].verdict for name in ("no-answer", "no-answer-but-done")]
+    assert verdicts == ["lost, never acknowledged", "kept, never acknowledged"], "the client was told the same"
+    (why,) = [row.why for row in played("no-answer-taken-for-yes").receipt().lost_rows]
+    assert "n2 took the lead at " in why
+    assert "when the log held the stream up to w20; n1 had gone down at 2.700 s" in why
+
+
+def test_23_of_two_candidates_one_wins() -> None:
+    candidates = [machine for machine, *_ in notes("two-candidates", "candidate")]
+    assert sorted(candidates[1:]) == ["n2", "n3"]
+    leaders = [machine for machine, *_ in notes("two-candidates", "leads")]
+    assert len(leaders) == 2
+    assert lost("two-candidates") == 0
+
+
+def test_24_who_lags_catches_up_before_it_leads() -> None:
+    run = played("lagging-heir")
+    ((_, led_us, _),) = notes("lagging-heir", "leads")[1:]
+    applied = [at_us for machine, at_us, _ in notes("lagging-heir", "applied") if machine == "n3"]
+    assert max(applied) < led_us
+    assert run.receipt().acknowledged == 50
+    assert lost("lagging-heir") == 0
+    assert lost("wait-and-the-wrong-heir") == 50, "the same faults where the heir is chosen first"
+
+
+def test_25_an_older_engine_does_not_lead() -> None:
+    assert [machine for machine, *_ in notes("newer-engine", "leads")] == ["n1", "n1"]
+    assert [machine for machine, *_ in notes("newer-engine", "stopped")] == ["n2"]
+    assert [machine for machine, *_ in notes("newer-engine-replicas-first", "leads")] == ["n1", "n2"]
+    assert lost("newer-engine") == lost("newer-engine-replicas-first") == 0
+
+
+def test_28_all_nodes_die_and_their_disks() -> None:
+    assert played("every-disk-dies").receipt().acknowledged == lost("every-disk-dies") == 100
+    assert played("every-disk-dies-but-those-of-the-log").receipt().acknowledged == 100
+    assert lost("every-disk-dies-but-those-of-the-log") == 0
+
+
+def test_two_zones_of_the_log_die() -> None:
+    run = played("two-log-zones-die")
+    answered = [row.answered_us for row in run.receipt().rows if row.told == "ok"]
+    assert lost("two-log-zones-die") == 0
+    assert max(answered) < 2_010_000, "no OK without a majority"
+    assert run.command("SET", "again", "1", node=run.deployment.survivor(run.playback.views())) == OK
+
+
+def test_29_the_durability_buffer() -> None:
+    run = played("stalled-log-async")
+    gone = run.receipt().lost_rows
+    assert lost("stalled-log-sync") == 0
+    assert len(gone) == 100
+    assert 9_800_000 < (gone[-1].answered_us or 0) - (gone[0].answered_us or 0) <= 10_000_000
+    refused = [one for one in run.history() if one.outcome == "failed"]
+    assert refused
+    assert "too far behind" in str(refused[0].reply)
