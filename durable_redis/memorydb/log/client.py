@@ -97,6 +97,7 @@ class LogClient:
         self._subscription: AskSubscription | None = None  # `after` is the last entry that was pushed
         self._pushed: int | None = None  # the checksum there, once it is known
         self._heard_us = 0
+        self._fires_at_us = 0  # the timer; 0: it is not set
         self._move_at_us = 0  # when to leave for `_goal`; 0: no need
         self._goal = ""  # "" is the next in turn
         self._hops = 0  # how often it was sent on since it heard anything else
@@ -189,6 +190,7 @@ class LogClient:
             yield Send(self._connection, b"".join(map(messages.encode, again)))
 
     def _timer_fired(self, now: int) -> Effects:
+        self._fires_at_us = 0
         if self._appending and not self._said_unknown and now >= self._appending_since_us + self.patience.unknown_us:
             self._said_unknown = True
             self._answers.append(Unknown())
@@ -202,14 +204,16 @@ class LogClient:
         return bool(self._questions) or self._subscription is not None
 
     def _set_timer(self, now: int) -> Effects:
-        """One timer for all: the next moment at which patience is over."""
+        """One timer for all: the next moment at which patience may be over.  One that is set is not put off: it looks
+        when it fires, and patience is prolonged by every answer."""
         due = [self._move_at_us] if self._move_at_us else []
         if self._waits:
             due.append(self._heard_us + self.patience.silence_us)
         if self._appending and not self._said_unknown:
             due.append(self._appending_since_us + self.patience.unknown_us)
-        if due:
-            yield SetTimer(self.timer, max(now, min(due)))
+        if due and not 0 < self._fires_at_us <= min(due):
+            self._fires_at_us = max(now, min(due))
+            yield SetTimer(self.timer, self._fires_at_us)
 
     # -- finding the leader ------------------------------------------------------------------------------------------
 

@@ -191,12 +191,13 @@ class Replica:
 
     def adopt(self, term: int, now: int, candidate: str = "") -> Effects:
         """There is a later term, or a candidate to vote for: remember it durably, and follow."""
-        self.ballot = Ballot(term, candidate)
         self.leader = ""
         self.following.forget()
+        if not self.is_blank:
+            yield from self.follow(now)
+        self.ballot = Ballot(term, candidate)
         if not self.is_blank:  # a ballot on its disk would make it whole
             yield from self.storage.save_ballot(self.ballot)
-            yield from self.follow(now)
 
     def follow(self, now: int) -> Effects:
         """Be a follower, whatever it was."""
