@@ -6,7 +6,7 @@
     snapshot    the file, and its label: which shard, which entry, which checksum
     store       where snapshots are kept, and how one asks for them
     server      one node of a shard: it executes, appends the effects, and holds the reply until they are committed
-                (its parts: writebehind, tracker, logbook, leadership, admission)
+                (its parts: writebehind, tracker, logbook, leadership, admission, shards, bus)
     snapshotter the shadow that makes snapshots, verifies them, and lets the log be trimmed
 
 The law of this package: *an acknowledged write is in the log, and who may write is decided by the log.*  Nodes hear of

@@ -3,6 +3,7 @@
     ask        ROLE, INFO, CLUSTER SLOTS, INFO, MYID, KEYSLOT
     session    READONLY, READWRITE, CLIENT, HELLO, QUIT
     act        FAILOVER [TO node]: hand the leadership over, through the log
+    hear       LEADS: the bus
 
 There is no SAVE, no CONFIG and no REPLICAOF: whoever runs the service decides about these.  As in any cluster there is
 one database.
@@ -62,6 +63,7 @@ def commands(server: MemoryDBServer) -> list[Command]:
         ),
         row("hello", -1, "no_auth loading stale", hello),
         row("quit", -1, "no_auth loading stale at_once", quit_connection),
+        row("leads", 4, "admin loading stale no_multi", leads),
         row("failover", -1, "admin noscript stale no_multi", failover),
         replace(older["select"], handler=partial(_select, older["select"].handler)),
         replace(older["copy"], handler=partial(_copy, older["copy"].handler)),
@@ -105,10 +107,10 @@ def info(server: MemoryDBServer, call: Call) -> Reply:
 
 
 def cluster_slots(server: MemoryDBServer, call: Call) -> Reply:
-    """[first, last, the leader, the other nodes ...] of each shard; of another shard, any node comes first."""
+    """[first, last, the leader, the other nodes ...] of each shard, as far as this node has heard."""
     rows: list[Reply] = []
     for shard in server.shards.shards:
-        leader = server.leadership.leader if shard == server.shards.own else shard.nodes[0]
+        leader = server.leadership.leader if shard == server.shards.own else server.shards.leader_of(shard)
         if leader:
             others = [_address(name) for name in shard.nodes if name != leader]
             rows.append([shard.first, shard.last, _address(leader), *others])
@@ -201,6 +203,13 @@ def quit_connection(server: MemoryDBServer, call: Call) -> Reply:
 
 
 # -- acting ----------------------------------------------------------------------------------------------------------
+
+
+def leads(server: MemoryDBServer, call: Call) -> Reply:
+    """LEADS shard node epoch: ours; the bus."""
+    shard, node, epoch = call.argv[1].decode("latin-1"), call.argv[2].decode("latin-1"), integer(call.argv[3])
+    server.shards.heard(shard, node, epoch)
+    return OK
 
 
 def failover(server: MemoryDBServer, call: Call) -> Reply:

@@ -38,6 +38,7 @@ from durable_redis.contract import Effect as ContractEffect
 from durable_redis.engine import Engine
 from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError, encode
 from durable_redis.memorydb import admission, commands
+from durable_redis.memorydb.bus import Bus
 from durable_redis.memorydb.caller import Answer, Caller
 from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.logbook import Logbook
@@ -78,6 +79,7 @@ class MemoryDBServer:
         self.engine.admit = partial(admission.refusal, self)
         self.engine.is_replica = True
         self.shards = Shards(config.shards, config.shard)
+        self.bus = Bus(self)
         self.clients: dict[str, Caller] = {}
         self.connections = 0
         self.behind = WriteBehind()
@@ -101,6 +103,9 @@ class MemoryDBServer:
         self.now_us = now
         if self.logbook.log.owns(event):
             yield from self.logbook.handle(event, now)
+            return
+        if self.bus.owns(event):
+            yield from self.bus.handle(event, now)
             return
         match event:
             case Received(connection=connection, data=data) if connection in self.clients:
@@ -142,6 +147,15 @@ class MemoryDBServer:
             "committed": self.logbook.data.offset,
             "holding": sum(len(client.answers) for client in self.clients.values()),
             "lease_until_us": self.leadership.lease_until_us if leads else 0,
+            **(self._share() if len(self.shards.shards) > 1 else {}),
+        }
+
+    def _share(self) -> Mapping[str, Any]:
+        """As a cluster's node shows it: which slots are its own."""
+        own, leading = self.shards.own, self.leadership.phase is Phase.LEADING
+        return {
+            "slots": ((own.first, own.last),) if self.leadership.leads else (),
+            "state": "ok" if leading or not self.leadership.leads else "fail",
         }
 
     # -- commands ----------------------------------------------------------------------------------------------------
@@ -256,6 +270,7 @@ class MemoryDBServer:
         self.behind, self.tracker = WriteBehind(data.offset), self.tracker_type(data.offset)
         names = {"replid": self.replid, "replid2": data.replid or NO_ID, "second_offset": data.offset + 1}
         yield Note("role", {"role": "primary", "primary": "", **names, "offset": data.offset})
+        yield from self.bus.lead(now)
 
     def follow(self, clean: bool, now: int) -> Effects:
         """Somebody else leads.  Whoever waits for an answer will not get it; what is not in the log goes."""

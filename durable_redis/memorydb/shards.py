@@ -1,8 +1,7 @@
-"""The shards of a cluster: which slots each has, and which nodes.
+"""The shards of a cluster: which slots each has, which nodes, and who leads it as far as a node has heard.
 
-A node learns from its own log who leads its own shard.  Of another shard it knows the nodes and not the leader: it
-sends a client to one of them, which redirects it.  (In the real service a cluster bus tells, afterwards, what the logs
-have decided; paper, section 4.1.2.)
+A node learns from its own log who leads its own shard.  Of the others it knows what the bus has told (`bus`), and at
+first nothing: then it names the node with which the shard began.
 """
 
 from __future__ import annotations
@@ -21,16 +20,29 @@ class Shard(NamedTuple):
     first: int = 0
     last: int = SLOTS - 1
 
+    def has(self, slot: int) -> bool:
+        return self.first <= slot <= self.last
+
 
 class Shards:
-    """All shards, seen from one of them."""
+    """All shards, seen from one of them.  `strangers` are the nodes of the others."""
 
     def __init__(self, shards: Sequence[Shard], own: str) -> None:
         self.shards = tuple(shards)
         self.own = next(shard for shard in shards if shard.name == own)
+        self.strangers = tuple(name for shard in shards if shard is not self.own for name in shard.nodes)
+        self._heard: dict[str, tuple[int, str]] = {}  # shard -> (epoch, leader)
+
+    def heard(self, shard: str, leader: str, epoch: int) -> None:
+        """The bus says that somebody leads another shard; what is older than what one knows is passed over."""
+        self._heard[shard] = max(self._heard.get(shard, (0, "")), (epoch, leader))
+
+    def leader_of(self, shard: Shard) -> str:
+        """Who leads another shard, as far as this node has heard."""
+        return self._heard[shard.name][1] if shard.name in self._heard else shard.nodes[0]
 
     def elsewhere(self, slot: int) -> str:
-        """A node of the shard that has this slot; "" if that is the own one."""
-        if self.own.first <= slot <= self.own.last:
+        """To whom a client is sent that wants a slot of another shard; "" if it is of the own one."""
+        if self.own.has(slot):
             return ""
-        return next(shard.nodes[0] for shard in self.shards if shard.first <= slot <= shard.last)
+        return next(self.leader_of(shard) for shard in self.shards if shard.has(slot))

@@ -171,3 +171,31 @@ def test_a_sweep_loses_nothing_and_the_marks_had_said_so(kind: str) -> None:
     points = dr.sweep(asynchronous, crashes=(kind,), steps=steps, then="failover")
     assert max(point.lost for point in points) > 0
     assert all(point.starts and point.lost <= point.at_risk for point in points)
+
+
+# -- several shards ---------------------------------------------------------------------------------------------------
+
+
+def test_a_shard_fails_over_for_itself_and_the_others_hear_of_it() -> None:
+    run = run_of(shards=2, replicas=1, clients=2)
+    run.write(100, every_ms=10)
+    run.crash("n2", at_ms=run.now_ms + 400)
+    run.play(run.now_ms + 6_000)
+    assert run.receipt().lost == 0
+    assert [run.playback.views()[name]["role"] for name in ("n1", "n3", "n4")] == ["primary", "replica", "primary"]
+    slots = run.command("CLUSTER", "SLOTS", node="n3")
+    assert isinstance(slots, list)
+    assert [(row[0], row[1], row[2][0]) for row in slots] == [(0, 8191, b"n1"), (8192, 16383, b"n4")]
+    assert str(run.command("GET", "foo", node="n3")) == str(ErrorReply("MOVED 12182 n4:6379"))
+    homes = {run.deployment.survivor(run.playback.views(), f"w{number}".encode()) for number in range(1, 20)}
+    assert homes == {"n1", "n4"}
+
+
+def test_the_bus_tells_again_whoever_was_away() -> None:
+    run = run_of(shards=2, replicas=1)
+    run.crash("n3", "process kill")
+    run.command("FAILOVER", "TO", "n4", node="n2")
+    run.play(run.now_ms + 2_000)
+    run.restart("n3")
+    run.play(run.now_ms + 4_000)
+    assert str(run.command("GET", "foo", node="n3")) == str(ErrorReply("MOVED 12182 n4:6379"))

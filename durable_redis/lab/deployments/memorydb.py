@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
+from itertools import count
 from random import Random
 from typing import Any
 
 from durable_redis.contract import Node
-from durable_redis.lab.deployments.base import ZONES, Deployment, Views, redis_config, whole_number
+from durable_redis.lab.deployments.base import ZONES, Deployment, Share, Views, redis_config, whole_number
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.routing import BySlots, Routing
 from durable_redis.memorydb.bugs import BUGS
@@ -114,9 +115,17 @@ class MemoryDB(Deployment):
     def survivor(self, views: Views, key: bytes = b"") -> str:
         """The leader of the shard that has the slot of the key; of two, the one whose leadership entry is newer."""
         slot = key_slot(key)
-        shard = next(shard for shard in self.shards if shard.first <= slot <= shard.last)
+        shard = next(shard for shard in self.shards if shard.has(slot))
         leaders = [name for name in shard.nodes if views[name].get("role") == "primary"]
         return max(leaders, key=lambda name: int(views[name]["epoch"]), default="")
+
+    @cached_property
+    def shares(self) -> tuple[Share, ...]:
+        return tuple(Share(_key_of(shard), shard.nodes) for shard in self.shards)
+
+    def share_of(self, key: bytes) -> int:
+        slot = key_slot(key)
+        return next(number for number, shard in enumerate(self.shards) if shard.has(slot))
 
     def settled(self, views: Views) -> bool:
         """And every shard has a leader whose lease holds, and whose replicas are as far as it is."""
@@ -144,6 +153,11 @@ class DurableElastiCache(MemoryDB):
 
 def _log_node(name: str, config: LogConfig, random: Random) -> Node:
     return LogNode(random, name, config)
+
+
+def _key_of(shard: Shard) -> bytes:
+    """Some key of a shard."""
+    return next(key for key in map(b"%d".__mod__, count()) if shard.has(key_slot(key)))
 
 
 def _has_settled(views: Views, shard: Shard) -> bool:
