@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BEGIN_MS, FAULT_MS, MENDED_MS, END_MS = 4_000, 7_950, 13_950, 30_000
-"""When the clients begin to write, the fault strikes, it is mended, and the survivors are asked."""
+"""When the clients begin to write, the fault strikes, it is mended, and the survivors are asked at the latest."""
+LOOK_MS = 500
+"""So often one looks whether everybody is in step again."""
 WRITES, EVERY_MS = 500, 50
 PRIMARY, NEAR_CLIENT = "n1", "client1"
 SUPERVISED_MS = 1_000
@@ -216,8 +218,20 @@ def play(setup: Setup, fault: str, seed: int = 7, record: bool = False) -> Playb
     for at_ms, verb, arguments in sorted(FAULTS[fault](deployment), key=lambda act: act[0]):
         playback.play_to(at_ms * 1000)
         deeds.of(verb)(*arguments)
-    playback.play_to(END_MS * 1000)
+    _play_until_calm(playback)
     return playback
+
+
+def _play_until_calm(playback: Playback) -> None:
+    """Play on until everybody is in step, still is at the next look, and a client was answered OK meanwhile."""
+    before = None  # how many writes had been answered at the last look, if everybody was in step
+    while playback.world.now_us < END_MS * 1000:
+        playback.play_to(playback.world.now_us + LOOK_MS * 1000)
+        answered = sum(client.acknowledged for client in playback.clients())
+        settled = playback.deployment.settled(playback.views())
+        if settled and before is not None and answered > before:
+            return
+        before = answered if settled else None
 
 
 def _cell(job: tuple[str, Setup, str, int]) -> Cell:

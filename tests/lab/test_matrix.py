@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from durable_redis.lab import matrix as matrices
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.matrix import FAULTS, SETUPS, Matrix, matrix, play
+from durable_redis.lab.matrix import END_MS, FAULTS, SETUPS, Matrix, matrix, play
 from durable_redis.lab.receipt import take
 
 PAIRS = (
@@ -52,6 +53,22 @@ def test_a_cell_is_what_the_receipt_of_its_run_says():
     [cell] = matrix({"x": setup}, ["zone is cut off"]).cells
     assert (receipt.lost, receipt.acknowledged) == (cell.lost, cell.acknowledged)
     assert all(row.why for row in receipt.lost_rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("two replicas, log always", "zone is cut off"),
+        ("... and WAIT 2", "all lose power"),
+        ("cluster of three shards", "wrong heir"),
+    ],
+)
+def test_what_comes_after_everybody_is_in_step_again_costs_nothing(monkeypatch, name, fault):
+    [cell] = matrix({name: SETUPS[name]}, [fault]).cells
+    monkeypatch.setattr(matrices, "_play_until_calm", lambda playback: playback.play_to(END_MS * 1000))
+    [whole] = matrix({name: SETUPS[name]}, [fault]).cells
+    assert (cell.lost, cell.silent_us) == (whole.lost, whole.silent_us)
+    assert cell.acknowledged < whole.acknowledged
 
 
 def test_an_executor_changes_nothing_and_the_text_has_every_cell():
