@@ -52,11 +52,19 @@ class Court:
     pushed: dict[str, list[Entry]] = field(default_factory=dict)  # what each subscriber was told
     broken: list[str] = field(default_factory=list)
     _seen: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _world: World | None = None
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
     def watch(self, world: World) -> None:
+        self._world = world
         world.watch = lambda machine: self._look(world, machine)
+
+    @property
+    def now_us(self) -> int:
+        """The room's time: the clocks of the users may be wrong."""
+        assert self._world is not None
+        return self._world.now_us
 
     def _look(self, world: World, name: str) -> None:
         """After a step: has somebody become leader, or learned that more is committed?"""
@@ -172,12 +180,12 @@ class Recorder(User):
         self.asking: list[Ask] = []
 
     def append(self, body: bytes, after: EntryId, now: int) -> Effects:
-        self.appending = Ask(self.log.name, body, after, now)
+        self.appending = Ask(self.log.name, body, after, self.court.now_us)
         self.court.asks.append(self.appending)
         yield from self.log.append(DATA, body, after, now)
 
     def ask_tail(self, now: int) -> Effects:
-        self.asking.append(Ask(self.log.name, None, EntryId.ZERO, now))
+        self.asking.append(Ask(self.log.name, None, EntryId.ZERO, self.court.now_us))
         self.court.asks.append(self.asking[-1])
         yield from self.log.tail(now)
 
@@ -187,10 +195,10 @@ class Recorder(User):
                 self.court.pushed.setdefault(self.log.name, []).extend(entries)
             case Tail() if self.asking:
                 ask = self.asking.pop(0)
-                ask.answer, ask.ended_us = answer, now
+                ask.answer, ask.ended_us = answer, self.court.now_us
             case Appended() | Conflict() | Refused() if self.appending is not None:
                 # A definite "not done" is definite only from a Conflict: what is behind the cut may have been appended.
-                self.appending.ended_us = now
+                self.appending.ended_us = self.court.now_us
                 behind = isinstance(answer, Refused) and answer.code == "BEHIND"
                 self.appending.answer = None if behind else answer
                 self.appending = None

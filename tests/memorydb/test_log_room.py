@@ -32,7 +32,18 @@ from durable_redis.memorydb.log.config import LogConfig, LogConfigError
 from durable_redis.memorydb.log.messages import AskAppend, encode
 from durable_redis.memorydb.log.node import LogNode
 from durable_redis.sim import Hardware, World
-from durable_redis.sim.faults import BitRot, Crash, Cut, FailDisk, HealDisk, HealNetwork, Partition, Pause, SlowDisk
+from durable_redis.sim.faults import (
+    BitRot,
+    Crash,
+    Cut,
+    FailDisk,
+    HealDisk,
+    HealNetwork,
+    Partition,
+    Pause,
+    Skew,
+    SlowDisk,
+)
 
 ZERO = EntryId.ZERO
 KINDS = ("process kill", "power loss", "disk loss")
@@ -524,6 +535,24 @@ def test_a_paused_leader_finds_itself_deposed():
     run(world, 4_000)
     assert not replica(world, old).leading
     assert replica(world, old).committed == ids[-1].index
+
+
+@pytest.mark.parametrize("skew_us", [3_600_000_000, -3_600_000_000])
+@pytest.mark.parametrize("whose", ["leader", "follower", "user"])
+def test_a_clock_that_is_set_stops_nothing_for_long(whose, skew_us):
+    """Also if the leader dies a moment later, so that whoever is left has to elect another and to find it."""
+    world = ready()
+    last = appended(world, "n1", ZERO)
+    first = leader(world)
+    world.act(Skew({"leader": first, "follower": others(first)[0], "user": "n1"}[whose], skew_us))
+    for _ in range(2):
+        began_us = world.now_us
+        last = appended(world, "n1", last)
+        kill(world, leader(world))
+        last = appended(world, "n1", last)
+        assert world.now_us - began_us < 2_500_000
+        restart(world, next(one for one in REPLICAS if not world.machines[one].up))
+        run(world, 2_000)
 
 
 # -- shards, figures -------------------------------------------------------------------------------------------------

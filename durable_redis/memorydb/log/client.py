@@ -40,6 +40,7 @@ from durable_redis.contract import (
 from durable_redis.formats.resp import NEED_MORE, CommandParser, ProtocolError
 from durable_redis.memorydb.log import messages
 from durable_redis.memorydb.log.answers import Answer, Appended, Conflict, Entries, Refused, Tail, Trimmed, Unknown
+from durable_redis.memorydb.log.config import has_passed
 from durable_redis.memorydb.log.entries import EntryId, LogError, decode_all
 from durable_redis.memorydb.log.messages import (
     AppendedIs,
@@ -98,7 +99,7 @@ class LogClient:
         self._pushed: int | None = None  # the checksum there, once it is known
         self._heard_us = 0
         self._fires_at_us = 0  # the timer; 0: it is not set
-        self._move_at_us = 0  # when to leave for `_goal`; 0: no need
+        self._pauses_since_us = 0  # since when it waits to leave for `_goal`; 0: it does not
         self._goal = ""  # "" is the next in turn
         self._hops = 0  # how often it was sent on since it heard anything else
         self._answers: list[Answer] = []
@@ -175,7 +176,7 @@ class LogClient:
                 yield from self._received(data, now)
             case Closed():
                 self._connection, self._up = "", False
-                self._goal, self._move_at_us = "", now + self.patience.retry_us
+                self._goal, self._pauses_since_us = "", now
             case TimerFired():
                 yield from self._timer_fired(now)
         yield from self._set_timer(now)
@@ -191,12 +192,14 @@ class LogClient:
 
     def _timer_fired(self, now: int) -> Effects:
         self._fires_at_us = 0
-        if self._appending and not self._said_unknown and now >= self._appending_since_us + self.patience.unknown_us:
+        appends = self._appending and not self._said_unknown
+        if appends and has_passed(self.patience.unknown_us, self._appending_since_us, now):
             self._said_unknown = True
             self._answers.append(Unknown())
-        silent = self._waits and now >= self._heard_us + self.patience.silence_us
-        if silent or 0 < self._move_at_us <= now:
-            yield from self._move("" if silent else self._goal, now)
+        silent = self._waits and has_passed(self.patience.silence_us, self._heard_us, now)
+        moves = self._pauses_since_us and has_passed(self.patience.retry_us, self._pauses_since_us, now)
+        if silent or moves:
+            yield from self._move(self._goal if moves else "", now)
 
     @property
     def _waits(self) -> bool:
@@ -206,7 +209,7 @@ class LogClient:
     def _set_timer(self, now: int) -> Effects:
         """One timer for all: the next moment at which patience may be over.  One that is set is not put off: it looks
         when it fires, and patience is prolonged by every answer."""
-        due = [self._move_at_us] if self._move_at_us else []
+        due = [self._pauses_since_us + self.patience.retry_us] if self._pauses_since_us else []
         if self._waits:
             due.append(self._heard_us + self.patience.silence_us)
         if self._appending and not self._said_unknown:
@@ -224,7 +227,7 @@ class LogClient:
             yield Close(self._connection)
         self.target = target or self.peers[(self.peers.index(self.target) + 1) % len(self.peers)]
         self._up, self._heard_us = False, now
-        self._goal, self._move_at_us = "", 0
+        self._goal, self._pauses_since_us = "", 0
         self._parser = CommandParser(messages.LIMITS)
         self._connection = yield Connect(self.target)
 
@@ -234,8 +237,8 @@ class LogClient:
         goal = leader if leader in self.peers and leader != self.target else ""
         if goal and self._hops <= len(self.peers):
             yield from self._move(goal, now)
-        elif not self._move_at_us:
-            self._goal, self._move_at_us, self._hops = goal, now + self.patience.retry_us, 0
+        elif not self._pauses_since_us:
+            self._goal, self._pauses_since_us, self._hops = goal, now, 0
 
     # -- answers -----------------------------------------------------------------------------------------------------
 

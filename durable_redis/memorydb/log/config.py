@@ -15,6 +15,14 @@ from dataclasses import dataclass
 from durable_redis.errors import PlainError
 
 
+def has_passed(duration_us: int, since_us: int, now: int) -> bool:
+    """Whether so much time has passed; and also if the clock was set back meanwhile, so that nobody can say.
+
+    Without the second half, a replica whose clock was set back by an hour would for an hour believe that it has just
+    heard its leader."""
+    return not 0 <= now - since_us < duration_us
+
+
 class LogConfigError(PlainError, ValueError):
     """Figures that cannot work.  The message says which, and why."""
 

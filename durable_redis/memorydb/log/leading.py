@@ -92,6 +92,7 @@ class Leading:
         if not message.fits:
             progress.next = min(message.index, self.replica.sequence.last.index) + 1
         if not message.whole:
+            progress.stored = 0  # what it had in an earlier life is gone
             return
         progress.heard_us = now
         progress.round = max(progress.round, message.round)

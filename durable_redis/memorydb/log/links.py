@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from durable_redis.contract import Close, Connect, Effects, Send
+from durable_redis.memorydb.log.config import has_passed
 from durable_redis.memorydb.log.messages import Message, Peer, encode
 
 
@@ -36,7 +37,7 @@ class Links:
     def keep(self, now: int) -> Effects:
         """Ask for the connections that are missing; give up those that are not made in time."""
         for link in self.to.values():
-            if not link.up and now - link.tried_us >= self.reconnect_us:
+            if not link.up and has_passed(self.reconnect_us, link.tried_us, now):
                 if link.connection:
                     yield Close(link.connection)
                 link.tried_us = now

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from durable_redis.contract import Effects, Note, SetTimer
+from durable_redis.memorydb.log.config import has_passed
 from durable_redis.memorydb.log.election import Ballot, complete_enough
 from durable_redis.memorydb.log.entries import NO_OP, EntryId
 from durable_redis.memorydb.log.following import Following
@@ -85,8 +86,8 @@ class Replica:
         self.leading: Leading | None = None
         self.votes: dict[str, None] = {}  # of those who said yes, in a trial or a campaign
         self.heard_us = 0  # the last time that a leader was heard
-        self.patience_us = 0  # how long this replica waits for one
-        self.due_us = 0  # when it has waited long enough
+        self.waits_since_us = 0  # the last time that it had no reason to want another leader
+        self.patience_us = 0  # how long it waits before it wants one
 
     # -- the life of a replica ---------------------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ class Replica:
             self.heard_us = now  # perhaps: a leader may be there
         self._listen(now)
         yield Note("log starts", {"shard": self.shard, "role": self.role.value, "tail": str(self.sequence.last)})
-        yield SetTimer(self.shard, now if self.is_blank else self.due_us)
+        yield SetTimer(self.shard, now if self.is_blank else self._due_us)
 
     def tick(self, now: int) -> Effects:
         """Its timer: once a heartbeat for those who speak first; when patience may be over for those who listen."""
@@ -111,10 +112,10 @@ class Replica:
                 self.leading.next_round()
             else:
                 yield from self._resign(now)
-        elif now >= self.due_us:
+        elif has_passed(self.patience_us, self.waits_since_us, now):
             yield from self._canvass(now)
         speaks = self.is_blank or self.leading is not None
-        yield SetTimer(self.shard, now + self.config.heartbeat_us if speaks else self.due_us)
+        yield SetTimer(self.shard, now + self.config.heartbeat_us if speaks else self._due_us)
 
     def _ask_for_state(self) -> None:
         for peer in self.links.to:
@@ -176,7 +177,11 @@ class Replica:
     def _listen(self, now: int) -> None:
         """Begin to wait for a leader, for as long as luck says."""
         self.patience_us = self.config.election_us + self.random.randrange(self.config.election_us)
-        self.due_us = now + self.patience_us
+        self.waits_since_us = now
+
+    @property
+    def _due_us(self) -> int:
+        return self.waits_since_us + self.patience_us
 
     def _become_whole(self, ballot: Ballot, now: int) -> Effects:
         """It has learned what it must know: from now on it votes and counts."""
@@ -185,7 +190,7 @@ class Replica:
         self._become(Role.FOLLOWER)
         self._listen(now)
         yield Note("whole", {"shard": self.shard, "term": ballot.term, "tail": str(self.sequence.last)})
-        yield SetTimer(self.shard, now + self.patience_us)
+        yield SetTimer(self.shard, self._due_us)
 
     # -- terms and elections -----------------------------------------------------------------------------------------
 
@@ -205,14 +210,14 @@ class Replica:
             self.leading = None
             self._listen(now)
             self.serving.dismiss()
-            yield SetTimer(self.shard, self.due_us)
+            yield SetTimer(self.shard, self._due_us)
         self._become(Role.FOLLOWER)
 
     def hear(self, leader: str, now: int) -> Effects:
         """A leader of this term speaks."""
         if not self.is_blank:
             yield from self.follow(now)
-        self.leader, self.heard_us, self.due_us = leader, now, now + self.patience_us
+        self.leader, self.heard_us, self.waits_since_us = leader, now, now
 
     def _resign(self, now: int) -> Effects:
         """A leader that hears no majority: its clients had better ask others."""
@@ -243,7 +248,7 @@ class Replica:
             return
         fits = self.ballot.may_vote(peer, asked.term) and complete_enough(asked.last, self.sequence.last)
         if asked.trial:
-            fits = fits and self.leading is None and now - self.heard_us >= self.config.election_us
+            fits = fits and self.leading is None and has_passed(self.config.election_us, self.heard_us, now)
         elif fits:
             self._listen(now)
             yield from self.adopt(asked.term, now, peer)
@@ -279,10 +284,10 @@ class Replica:
             yield Note("log leader", {"shard": self.shard, "term": self.ballot.term})
             yield SetTimer(self.shard, now + self.config.heartbeat_us)
 
+    # -- leading -----------------------------------------------------------------------------------------------------
+
     def begin_to_lead(self, now: int) -> Leading:
         return Leading(self, now)
-
-    # -- leading -----------------------------------------------------------------------------------------------------
 
     def _stored(self, peer: str, stored: Stored, now: int) -> Effects:
         if stored.term > self.ballot.term and not self.is_blank:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects
+from durable_redis.memorydb.log.config import has_passed
 from durable_redis.memorydb.log.entries import KINDS, LARGEST_BODY, Entry, EntryId, encode
 from durable_redis.memorydb.log.messages import (
     AppendedIs,
@@ -153,7 +154,7 @@ class Serving:
     def _push(self, now: int) -> None:
         """Tell subscribers what was committed, or, if nothing was for a while, the tail."""
         for connection, subscriber in list(self.subscribers.items()):
-            overdue = now - subscriber.told_us >= self.replica.config.beat_us
+            overdue = has_passed(self.replica.config.beat_us, subscriber.told_us, now)
             while overdue or subscriber.index < self.tail.index:
                 if subscriber.index < self.replica.sequence.cut.index:
                     id = EntryId(0, subscriber.index)
@@ -197,7 +198,10 @@ class Serving:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     def closed(self, connection: str) -> None:
+        """Nobody is there any more to be answered."""
         self.subscribers.pop(connection, None)
+        self.appends = [waiting for waiting in self.appends if waiting[0] != connection]
+        self.questions = deque(waiting for waiting in self.questions if waiting[1] != connection)
 
     def dismiss(self) -> None:
         """The replica leads no more: send everybody away."""
