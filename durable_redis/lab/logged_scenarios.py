@@ -100,6 +100,14 @@ LOGGED = (
         "MemoryDB paper, 4.1.3",
     ),
     Named(
+        "clock-set-back-during-a-lease",
+        "MemoryDB(replicas=2, clients=2)",
+        ("skew('n1', -5000, at_ms=1990)", *_OUT_OF_REACH),
+        "The same, and somebody sets the primary's clock back: its lease lasts longer, and it answers what is old.",
+        "MemoryDB paper, 4.1.3: leases are kept apart by clocks that run equally fast",
+        remedy="log-out-of-reach",
+    ),
+    Named(
         "paused-primary-appends-anyway",
         "MemoryDB(replicas=2, clients=2, bug='append behind anything')",
         _PAUSED,

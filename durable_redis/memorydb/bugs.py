@@ -97,10 +97,8 @@ class _TriesAgain(Logbook):
         yield from super().append(kind, body, now)
 
     def conflicted(self, tail: EntryId, now: int) -> Effects:
-        if self.flight is None or self.flight.abandoned:
-            yield from super().conflicted(tail, now)
-        else:
-            yield from self.log.append(self.flight.kind, self.body, tail, now)
+        assert self.flight is not None, "an append has failed that nobody had asked for"
+        yield from self.log.append(self.flight.kind, self.body, tail, now)
 
 
 class AppendsBehindAnything(MemoryDBServer):

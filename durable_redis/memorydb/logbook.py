@@ -47,11 +47,10 @@ CLAIMS = (LEADERSHIP, RENEWAL, HANDOVER)
 
 @dataclass(slots=True)
 class Flight:
-    """The append that is under way.  `abandoned`: whatever becomes of it, this node acts on it no more."""
+    """The append that is under way."""
 
     kind: str
     sent_us: int
-    abandoned: bool = False
 
 
 class Logbook:
@@ -144,8 +143,7 @@ class Logbook:
 
     def _appended(self, id: EntryId, checksum: int, now: int) -> Effects:
         flight, self.flight = self.flight, None
-        if flight is None or flight.abandoned:
-            return
+        assert flight is not None, f"the log has appended {id}, and nobody had asked for it"
         if self.position > id:  # a candidate that has seen its own entry already, and what followed it
             yield from self.server.leadership.defeated(now)
             return
@@ -160,9 +158,9 @@ class Logbook:
 
     def _failed(self, reason: str, now: int) -> Effects:
         flight, self.flight = self.flight, None
-        if flight is not None and not flight.abandoned:
-            yield Note("conflict", {"entry": flight.kind, "reason": reason})
-            yield from self.server.leadership.defeated(now)
+        assert flight is not None, "an append has failed that nobody had asked for"
+        yield Note("conflict", {"entry": flight.kind, "reason": reason})
+        yield from self.server.leadership.defeated(now)
 
     def conflicted(self, tail: EntryId, now: int) -> Effects:
         """Something else stands where this node's entry was to stand."""
@@ -170,11 +168,6 @@ class Logbook:
 
     def unknown(self, flight: Flight) -> None:
         """Nobody knows whether it is in the log: nothing follows from that."""
-
-    def abandon(self) -> None:
-        """Whoever is deposed acts on its append no more, whatever becomes of it."""
-        if self.flight is not None:
-            self.flight.abandoned = True
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

@@ -274,7 +274,6 @@ class MemoryDBServer:
 
     def follow(self, clean: bool, now: int) -> Effects:
         """Somebody else leads.  Whoever waits for an answer will not get it; what is not in the log goes."""
-        self.logbook.abandon()
         self.engine.is_replica = True
         for client in list(self.clients.values()):
             if any(answer.needs > self.tracker.committed for answer in client.answers):

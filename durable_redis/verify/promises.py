@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from durable_redis.contract import Exit, Note, Send
 from durable_redis.lab.deployments import MemoryDB
 from durable_redis.redis.config import Config
-from durable_redis.sim.faults import BitRot, Crashed
+from durable_redis.sim.faults import BitRot, Crashed, Skew
 from durable_redis.verify.history import History
 from durable_redis.verify.judging import Case
 from durable_redis.verify.linearizability import check
@@ -102,12 +102,14 @@ def buffer_is_bounded(case: Case) -> Iterator[Found]:
 
 def one_copy(case: Case) -> Iterator[Found]:
     """One server that met no crash which its log does not survive answers as if it had met none: its clients' history
-    is linearizable.  So is that of a deployment which promises that, whatever happened."""
+    is linearizable.  So is that of a deployment which promises that, whatever happened, unless somebody set a clock:
+    leases rest on clocks, and only what is written does not."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
     faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
-    if evidence.deployment.loses_nothing or (len(nodes) == 1 and config.appendonly and kept):
+    timed = not any(isinstance(step.what, Skew) for step in evidence.steps)
+    if (evidence.deployment.loses_nothing and timed) or (len(nodes) == 1 and config.appendonly and kept):
         verdict = check(History.of_operations(evidence.operations))
         for refusal in verdict.refused:
             yield *case.end, nodes[0], str(refusal)

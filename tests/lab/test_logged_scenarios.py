@@ -62,6 +62,12 @@ def test_19_a_primary_that_does_not_reach_the_log_stops_at_the_end_of_its_lease(
     assert "answered b'old'" in str(verdict)
 
 
+def test_a_lease_is_as_good_as_the_clock_and_a_write_needs_none() -> None:
+    name = "clock-set-back-during-a-lease"
+    assert dr.linearizable(played(name)).linearizable is False
+    assert lost(name) == 0, "appends name an entry, and no time"
+
+
 def test_20_a_paused_primary_is_fenced_by_the_condition() -> None:
     assert dr.linearizable(played("paused-primary"))
     assert [machine for machine, *_ in notes("paused-primary", "conflict")] == ["n1"]
