@@ -82,8 +82,8 @@ ALONE: Mapping[str, tuple[Act, ...]] = {
 }
 """In a room with one node: the acts, by the state of the node; and those of the client."""
 MANY: Mapping[str, tuple[Act, ...]] = {
-    str(UP): (*_CRASHES, *_STALLS, *_DISK),
-    str(STARTING): (*_CRASHES, *_STALLS, *_DISK),
+    str(UP): (*_CRASHES, *_DISK, *_STALLS),
+    str(STARTING): (*_CRASHES, *_DISK, *_STALLS),
     str(KILLED): ALONE[str(KILLED)],
     str(OFF): ALONE[str(OFF)],
     "control 0": (*_CRASHES, *_STALLS),

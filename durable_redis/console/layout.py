@@ -116,7 +116,7 @@ class _Columns:
             "controls": {**self.controls, **outside},
             "clients": clients,
             "routes": {f"{one} {other}": self.route(one, other) for one, other in combinations(boxes, 2)},
-            "lane": [92, 56, CARD_TOP + DETAIL - 4],
+            "lane": [96, 60, CARD_TOP + DETAIL - 4],
         }
 
     # -- boxes -------------------------------------------------------------------------------------------------------
@@ -192,18 +192,24 @@ class _Columns:
         return [(ends[0], y + height // 2), (ends[1], y + height // 2)]
 
     def _from_above(self, one: str, other: str) -> list[Point]:
-        """From a client straight to the top of a card; to what stands behind a card, or below, down a gutter."""
+        """From a client to the top of a card, each client by a line of its own above the zones; to what stands behind a
+        card, or below, down a gutter."""
         x, y, width, height = self._box(one)
-        begin = (x + width // 2, y + height)
+        rank, lines = list(self.heads).index(one), len(self.heads)
+        begin, line = (x + width // 2, y + height), BAND - 12 + 3 * min(rank, 3)
         left, top, wide, tall = self._box(other)
         if top == self.top:
-            return [begin, (left + wide // 2, top)]
+            if left + SIDE <= begin[0] <= left + wide - SIDE:
+                return [begin, (begin[0], top)]
+            entry = left + wide // 2 + 24 * rank - 12 * (lines - 1)
+            return [begin, (begin[0], line), (entry, line), (entry, top)]
         gutter = self._gutter_towards(self._column(other), begin[0])
+        down = [begin, (begin[0], line), (gutter, line)]
         if other in self.controls:  # from the top, for there may be another pill at its side
             channel, middle = top - (9 if top == self.cards_end else 3), left + wide // 2
-            return [begin, (gutter, self.top - 6), (gutter, channel), (middle, channel), (middle, top)]
+            return [*down, (gutter, channel), (middle, channel), (middle, top)]
         side = left + wide if gutter > left else left
-        return [begin, (gutter, self.top - 6), (gutter, top + tall // 2), (side, top + tall // 2)]
+        return [*down, (gutter, top + tall // 2), (side, top + tall // 2)]
 
     def _gutter_towards(self, column: int, x: int) -> int:
         """The gutter beside a column that is nearer to x."""

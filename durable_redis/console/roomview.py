@@ -19,6 +19,8 @@ RED_TEXT, GREEN_TEXT, GREY = "#b84f00", "#00785a", "#52606d"
 COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "OK": GREY}
 HALO = 5
 LONGEST_WORDS = 130
+ENTRY = 30
+"""So long is the last piece of a way that enters a card from above, at least."""
 MOST_ON_A_WIRE = 3
 """So many messages are drawn one by one."""
 
@@ -106,11 +108,19 @@ def along(points: Sequence[Point], part: float) -> Point:
     return points[-1]
 
 
-def middle(points: Sequence[Point]) -> float:
-    """Where there is most room for words: the middle of the longest piece, as a part of the way."""
+def spot(points: Sequence[Point]) -> tuple[Point, str]:
+    """The place on a way for a dot, and where its words stand: "right" of it where the way enters a card; else
+    in the middle of the longest piece, "beside" it in a channel, or "above" it between neighbours."""
     lengths = [abs(x2 - x1) + abs(y2 - y1) for (x1, y1), (x2, y2) in pairwise(points)]
-    longest = lengths.index(max(lengths))
-    return (sum(lengths[:longest]) + lengths[longest] / 2) / (sum(lengths) or 1)
+    upright = [place for place in (0, len(lengths) - 1) if _is_upright(points, place) and lengths[place] >= ENTRY]
+    place = max(upright or range(len(lengths)), key=lengths.__getitem__)
+    where = "right" if upright else "beside" if len(points) > 4 else "above"
+    (x1, y1), (x2, y2) = points[place], points[place + 1]
+    return (round((x1 + x2) / 2), round((y1 + y2) / 2)), where
+
+
+def _is_upright(points: Sequence[Point], place: int) -> bool:
+    return points[place][0] == points[place + 1][0]
 
 
 def _wire(wire: dict[str, Any], room: Room, busy: bool) -> Iterator[str]:
@@ -125,10 +135,10 @@ def _wire(wire: dict[str, Any], room: Room, busy: bool) -> Iterator[str]:
     fill = "" if len(points) == 2 else ' fill="none"'
     yield f'<path d="{path}"{fill} stroke="{colour}" stroke-width="1.5"{dashes}/>'
     if wire["words"]:
-        x, y = along(points, middle(points))
+        (x, y), where = spot(points)
         ink = SOFT if wire["words"].startswith("+") else RED_TEXT
-        if busy and len(points) > 2:  # in a channel there is room beside, and none below
-            yield from _tag(x + 26, y, wire["words"], ink)
+        if busy and where != "above":
+            yield from _tag(x + 26, y + (20 if where == "right" else 0), wire["words"], ink)
         elif busy:
             yield text(x, y + 21, wire["words"], ink, 11, 600, "middle")
         else:
@@ -190,24 +200,25 @@ def _group(message: dict[str, Any], points: Sequence[Point], both_ways: bool, st
     if not any({wire["from"], wire["to"]} == ends for wire in still["wires"]):  # a word between two without a wire
         path = "M" + "L".join(f"{x},{y}" for x, y in points)
         yield f'<path d="{path}" fill="none" stroke="{AMBER}" stroke-dasharray="2 3"/>'
-    (first_x, first_y), (last_x, last_y) = points[0], points[-1]
-    upright, leftwards = first_x == last_x and len(points) == 2, last_x < first_x
-    x, y = along(points, middle(points) - (0.12 if both_ways else 0))
+    (x, y), where = spot(points)
+    rightwards, downwards = points[-1][0] > points[0][0], points[-1][1] > points[0][1]
+    if both_ways:
+        x, y = (x, y - 10 if downwards else y + 10) if where == "right" else (x - 16 if rightwards else x + 16, y)
     label = message["label"].replace(" to ", "-") + (" (held)" if message["held"] else "")
-    arrow = ("↓" if last_y > first_y else "↑") if upright else "←" if leftwards else "→"
+    arrow = ("↓" if downwards else "↑") if where == "right" else "→" if rightwards else "←"
     inside = f"{message['count']:,} {arrow}" if message["count"] > 1 else ""
     if not inside:
-        label = f"{arrow} {label}" if upright or leftwards else f"{label} {arrow}"
+        label = f"{label} {arrow}" if arrow == "→" else f"{arrow} {label}"
     wide = 14 + 6 * max(0, len(inside) - 1)
     yield rect(x - wide // 2, y - 7, wide, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
     if inside:
         yield text(x, y + 3.5, inside, "#10202c", 9.5, 700, "middle")
-    if upright:
+    if where == "right":
         yield text(x + wide // 2 + 6, y + 4, label, INK, 11, 600)
-    elif len(points) > 4:
+    elif where == "beside":
         yield from _tag(x - wide // 2 - 8, y, label, INK, "end")
     else:
-        yield text(x, y + 20 if leftwards and both_ways else y - 11, label, INK, 11, 600, "middle")
+        yield text(x, y + 20 if both_ways and not rightwards else y - 11, label, INK, 11, 600, "middle")
 
 
 # -- boxes ------------------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def control_values(frame: MachineFrame, number: Callable[[str], int]) -> list[in
     view, state = frame.node, state_of(frame)
     if state != UP:
         return [state, frame.down_since_us, 0, number(""), number(FALLEN.get(frame.last_crash, frame.last_crash)), CALM]
-    title, belief, tone = _sentinel(view) if view["role"] == "sentinel" else _endpoint(view)
+    title, belief, tone = BELIEFS.get(view["role"], _unknown)(view)
     return [state, 0, frame.paused_until_us, number(title), number(belief), tone]
 
 
@@ -143,3 +143,14 @@ def _endpoint(view: Mapping[str, Any]) -> tuple[str, str, int]:
     if view["promoting"]:
         return f"writes go to {view['primary']}", f"promotes {view['promoting']}", ACTING
     return f"writes go to {view['primary']}", "asks every node how it is", CALM
+
+
+def _unknown(view: Mapping[str, Any]) -> tuple[str, str, int]:
+    return str(view["role"]), "", CALM
+
+
+BELIEFS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str, int]]] = {
+    "sentinel": _sentinel,
+    "endpoint": _endpoint,
+}
+"""By role: what stands on a machine that watches and decides."""

@@ -119,6 +119,104 @@ def test_by_keyboard_alone(page):
     expect(page.locator(".dr-verdict b")).to_have_text(str(lost_in_python()))
 
 
+REPLICATED = """import durable_redis as dr
+run = dr.ReplicatedRedis(appendonly=True, down_after_ms=1000).start(seed=7)
+run.write(100, every_ms=10)
+run.play(run.now_ms + 300)
+run.console()"""
+ON_THE_WIRE = """(wire) => {
+    const path = wire.querySelector('.dr-finger');
+    const { x, y } = path.getPointAtLength(12), { a, d, e, f } = path.getScreenCTM();
+    return [x * a + e, y * d + f];
+}"""
+
+
+@pytest.fixture
+def replicated(notebook_page):
+    opened = notebook_page(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(REPLICATED)]))
+    opened.locator(".dr-sentence").click()
+    return opened
+
+
+def failed_over_in_python():
+    run = dr.ReplicatedRedis(appendonly=True, down_after_ms=1000).start(seed=7)
+    run.write(100, every_ms=10)
+    run.play(run.now_ms + 300)
+    run.cut("n1", "n2", both=False)
+    run.forward(60)
+    run.crash("n1", "power loss")
+    run.play()
+    return run
+
+
+def test_many_machines_by_mouse_cut_a_wire_crash_the_primary_and_see_who_leads(replicated):
+    from playwright.sync_api import expect
+
+    page, status = replicated, replicated.locator(".dr-sentence")
+    wire = page.locator("[data-wire='n1 n2']")
+    expect(wire).to_have_attribute("data-state", "up")
+    page.mouse.click(*wire.evaluate(ON_THE_WIRE))
+    page.locator("[data-act='cut only n1 → n2']").click()
+    expect(page.get_by_text("did run.cut('n1', 'n2', both=False)")).to_be_visible()
+    expect(wire).to_have_attribute("data-state", "cut")
+    expect(wire).to_contain_text("✂ one way")
+    for _ in range(60):
+        step = page.locator(".dr-scene").get_attribute("data-step")
+        page.get_by_role("button", name="one event on").click()
+        expect(page.locator(".dr-scene")).not_to_have_attribute("data-step", step)
+    expect(page.locator("[data-node=n2]")).to_contain_text("behind")
+    page.locator("[data-node=n1]").click()
+    page.locator("[data-act='power loss']").click()
+    expect(status).to_contain_text("no primary · n1 down")
+    page.locator("[data-step=end]").click()
+    expect(status).to_contain_text("n3 primary · n1 down")  # n2 would have been the first choice, but it is behind
+    expect(page.locator("[data-node=n3] .dr-role")).to_have_text("● primary")
+    expect(page.locator(".dr-scene")).to_have_attribute("data-step", str(failed_over_in_python().steps))
+    # Inspect follows the click, also to a sentinel.
+    page.locator("[data-tab=Inspect]").click()
+    page.locator("[data-node=n3]").click()
+    expect(page.locator(".dr-panel h4").first).to_have_text("what an operator of n3 sees")
+    page.keyboard.press("Escape")
+    page.locator("[data-control=s2]").click()
+    expect(page.locator(".dr-panel h4").first).to_have_text("what s2 believes")
+    page.keyboard.press("Escape")
+    # A whole zone, from its name.
+    page.locator("[data-zone=c] .dr-zone-name").click()
+    page.locator("[data-act='power loss everywhere in it']").click()
+    expect(page.get_by_text("did run.outage('c', 'power loss')")).to_be_visible()
+    expect(status).to_contain_text("n1 and n3 down")
+
+
+def test_many_machines_by_keyboard_alone(replicated):
+    from playwright.sync_api import expect
+
+    page, status = replicated, replicated.locator(".dr-sentence")
+    wire = page.locator("[data-wire='n1 n3']")
+    wire.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="cut it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(wire).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("did run.cut('n1', 'n3')")).to_be_visible()
+    expect(wire).to_have_attribute("data-state", "cut")
+    # The same acts stand beside the scene.
+    page.get_by_label("target", exact=True).select_option("n1 ↔ n2")
+    page.get_by_label("what happens", exact=True).select_option("n1 → n2 200 ms slower")
+    expect(page.locator(".dr-do .dr-code")).to_have_text("run.delay('n1', 'n2', 200)")
+    page.get_by_role("button", name="slow it down").press("Enter")
+    expect(page.locator(".dr-hint, .dr-words.wrong").filter(has_text="n1 → n2: +200 ms")).to_have_count(1)
+    page.get_by_label("target", exact=True).select_option("zone a")
+    page.get_by_label("what happens", exact=True).select_option("cut it off, the clients with it")
+    expect(page.locator(".dr-do .dr-code")).to_have_text("run.partition(['n1', 's1', 'client'])")
+    page.get_by_role("button", name="cut zone a off").press("Enter")
+    expect(page.locator("[data-zone=a]")).to_contain_text("✂ cut off")
+    page.locator(".dr-slider").focus()
+    page.locator("[data-step=end]").press("Enter")
+    expect(status).to_have_text("n1 primary · 100 acknowledged · 70 at risk from the death of n1")
+
+
 def test_share_load_compare_and_tick_a_task(notebook_page):
     """By keyboard where there is something to type: the notebook around must not take the keys for itself."""
     from playwright.sync_api import expect

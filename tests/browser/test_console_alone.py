@@ -298,3 +298,69 @@ def test_the_menu_of_a_node_covers_nothing_of_it(alone, width):
     menu, card = page.locator(".dr-menu").bounding_box(), page.locator(".dr-card").bounding_box()
     assert menu["x"] >= 0
     assert menu["x"] + menu["width"] <= card["x"]
+
+
+# -- many machines ----------------------------------------------------------------------------------------------------
+
+
+SCRUB = """async (frames) => {
+    const slider = document.querySelector('.dr-slider'), times = [];
+    const box = document.querySelector('.dr-track-picture').getBoundingClientRect();
+    slider.hasPointerCapture = () => true;
+    for (let frame = 0; frame < frames; frame++) {
+        const x = box.left + (box.width * (92 + (720 * frame) / frames)) / 912, begin = performance.now();
+        slider.dispatchEvent(new PointerEvent('pointermove', { clientX: x, clientY: box.top + 40, bubbles: true }));
+        await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+        times.push(performance.now() - begin);
+    }
+    return times.sort((one, other) => one - other);
+}"""
+
+
+def test_how_long_a_frame_takes_while_one_scrubs_over_5000_steps_of_six_nodes(browser):
+    """Prints it, and asks for nothing: a machine may be busy.  See it with `pytest -s`."""
+    run = dr.RedisCluster(shards=3, replicas=1, appendonly=True).start(seed=7)
+    run.write(300, every_ms=2)
+    run.crash("n1", at_ms=run.now_ms + 450)
+    while run.steps < 5000:
+        run.forward(100)
+    page = browser.new_page(viewport={"width": 1200, "height": 1200})
+    page.evaluate(STAND_IN, [Scene._esm, Scene._css, shipped(run.console())])
+    times = page.evaluate(SCRUB, 400)
+    page.close()
+    told = f"median {times[200]:.0f} ms, p95 {times[380]:.0f} ms a frame"
+    print(f"\nscrubbing over {run.steps:,} steps of six nodes: {told}")
+    assert len(times) == 400
+
+
+def replicated():
+    run = dr.ReplicatedRedis(appendonly=True).start(seed=7)
+    run.write(100, every_ms=10)
+    run.play(run.now_ms + 300)
+    return run
+
+
+@pytest.mark.parametrize("width", [1000, 620])
+@pytest.mark.parametrize("name", ["n1", "n2", "n3"])
+def test_the_menu_of_one_of_many_nodes_covers_nothing_of_it(alone, width, name):
+    page = alone(replicated().console())
+    page.set_viewport_size({"width": width, "height": 1100})
+    page.locator(f"[data-node={name}]").click()
+    menu = page.locator(".dr-menu").bounding_box()
+    card = page.locator(f"[data-node={name}] .dr-card").bounding_box()
+    assert 0 <= menu["x"] <= width - menu["width"]
+    assert menu["x"] + menu["width"] <= card["x"] or card["x"] + card["width"] <= menu["x"]
+
+
+def test_everything_in_the_scene_that_can_be_clicked_can_be_reached_and_says_what_it_is(alone):
+    run = replicated()
+    page = alone(run.console())
+    things = page.locator(".dr-stage [role=button]")
+    labels = things.evaluate_all(
+        "(things) => things.map((thing) => [thing.tabIndex, thing.getAttribute('aria-label')])"
+    )
+    assert all(tab_index == 0 and "Press Enter to " in label for tab_index, label in labels)
+    told = " ".join(label for _, label in labels)
+    for name in (*run.deployment.nodes, *run.deployment.controls, "zone a", "zone b", "zone c", "client"):
+        assert name in told
+    assert "the wire between n1 and n2, up" in told

@@ -74,7 +74,7 @@ function targetsOf(still) {
   targets[client] = { kind: "clients", menu: "client", name: client };
   if (!film.many) return targets;
   for (const { from, to } of wires.filter((wire) => wire.from !== film.crowd)) {
-    targets[`${from} – ${to}`] = { kind: "wires", menu: "wire", name: from, other: to };
+    targets[`${from} ↔ ${to}`] = { kind: "wires", menu: "wire", name: from, other: to };
   }
   for (const zone of Object.keys(film.room.zones)) targets[`zone ${zone}`] = { kind: "zones", ...zoneTarget(film, zone) };
   return targets;

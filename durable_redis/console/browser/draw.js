@@ -1,7 +1,7 @@
 /* Small tools: elements of HTML and SVG. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const SVG_TAGS = new Set(["svg", "g", "rect", "circle", "line", "path", "text"]); // SVG here, all else HTML
+const SVG_TAGS = new Set(["svg", "g", "rect", "circle", "line", "path", "text", "tspan"]); // SVG here, all else HTML
 
 function make(tag, attributes = {}, ...children) {
   const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);

@@ -22,8 +22,13 @@ function along(points, part) {
   }
   return points.at(-1);
 }
-/** Where there is most room for words: the middle of the longest piece, as a part of the way. */
-function middleOf(points) {
-  const lengths = pieces(points), total = lengths.reduce((sum, length) => sum + length), longest = lengths.indexOf(Math.max(...lengths));
-  return (lengths.slice(0, longest).reduce((sum, length) => sum + length, 0) + lengths[longest] / 2) / (total || 1);
+const ENTRY = 30; // so long is the last piece of a way that enters a card from above, at least
+/** The place on a way for a dot, and where its words stand: "right" of it, "beside" it in a channel, "above" it. */
+function spotOn(points) {
+  const lengths = pieces(points), isUpright = (place) => points[place][0] === points[place + 1][0];
+  const upright = [0, lengths.length - 1].filter((place) => isUpright(place) && lengths[place] >= ENTRY);
+  const candidates = upright.length ? upright : lengths.map((_, place) => place);
+  const place = candidates.reduce((best, next) => (lengths[next] > lengths[best] ? next : best));
+  const [[x1, y1], [x2, y2]] = points.slice(place);
+  return { at: [Math.round((x1 + x2) / 2), Math.round((y1 + y2) / 2)], where: upright.length ? "right" : points.length > 4 ? "beside" : "above" };
 }

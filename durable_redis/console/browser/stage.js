@@ -47,9 +47,9 @@ class Stage {
   // -- boxes ----------------------------------------------------------------------------------------------------------
 
   zone(film, zone, [x, y, width, height]) {
-    const cut = text(x + 62, y + 21, "", { class: "dr-words wrong" });
-    const group = make("g", { class: "dr-zone-group", "data-zone": zone }, make("rect", { class: "dr-zone", x, y, width, height, rx: 8 }),
-      text(x + 14, y + 21, `zone ${zone}`, { class: "dr-zone-name" }), cut);
+    const cut = make("tspan", { class: "dr-wrong", dx: 10 }), name = text(x + 14, y + 21, `zone ${zone}`, { class: "dr-zone-name" });
+    name.append(cut);
+    const group = make("g", { class: "dr-zone-group", "data-zone": zone }, make("rect", { class: "dr-zone", x, y, width, height, rx: 8 }), name);
     this.zones[zone] = { group, cut };
     if (film.many) {
       group.setAttribute("aria-label", `zone ${zone}. Press Enter to act on all of it.`);
@@ -66,9 +66,10 @@ class Stage {
     return pill;
   }
   control(name, box) {
-    const [x, y, width, height] = box, part = { title: text(x + 18 + 7 * name.length, y + 16, ""), belief: text(x + 10, y + 31, "", { class: "dr-belief" }) };
-    part.group = make("g", { class: "dr-control", "data-control": name }, make("rect", { class: "dr-card", x, y, width, height, rx: 8 }),
-      text(x + 10, y + 16, name, { class: "dr-short-name" }), part.title, part.belief);
+    const [x, y, width, height] = box, part = { title: make("tspan", { dx: 7 }), belief: text(x + 10, y + 31, "", { class: "dr-belief" }) };
+    const words = text(x + 10, y + 16, name, { class: "dr-short-name" });
+    words.append(part.title);
+    part.group = make("g", { class: "dr-control", "data-control": name }, make("rect", { class: "dr-card", x, y, width, height, rx: 8 }), words, part.belief);
     this.controls[name] = part;
     this.opens(part.group, () => this.looked({ menu: `control ${Number(part.state > STARTING)}`, name, group: [name], title: `what happens to ${name}?`, box }));
     return part.group;
@@ -136,7 +137,7 @@ class Stage {
     part.state = state;
     Object.assign(part.group.dataset, { state, tone: down ? "down" : TONES[tone] });
     part.title.textContent = `${down ? "✕" : "◇"} ${title}`;
-    part.title.setAttribute("class", down ? "dr-words wrong" : "soft");
+    part.title.setAttribute("class", down ? "dr-wrong" : "dr-title-of-watcher");
     part.belief.textContent = belief;
     part.group.setAttribute("aria-label", `${name}, ${title}, ${belief}. Press Enter to act on it.`);
   }

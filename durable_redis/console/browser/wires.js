@@ -7,7 +7,6 @@
 const GLIDE_MS = 320;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const MOST_ON_A_WIRE = 3; // so many messages are drawn one by one
-const BESIDE = 4; // a way with more corners runs through a channel: there is room for words beside, and none above
 
 function place(group, [x, y]) { group.style.transform = `translate(${x}px, ${y}px)`; }
 /** Words on a wire, which is interrupted for them. */
@@ -61,8 +60,8 @@ class Wires {
     group.setAttribute("aria-label", `the wire between ${from} and ${to}, ${words || state}. Press Enter to act on it.`);
     group.querySelectorAll(".dr-gap, .dr-words").forEach((part) => part.remove());
     if (!words) return;
-    const [x, y] = along(points, middleOf(points)), tone = words.startsWith("+") ? "soft" : "wrong";
-    if (busy && points.length > 2) group.append(...tag(x + 26, y, words, "start", tone));
+    const { at: [x, y], where } = spotOn(points), tone = words.startsWith("+") ? "soft" : "wrong";
+    if (busy && where !== "above") group.append(...tag(x + 26, y + (where === "right" ? 20 : 0), words, "start", tone));
     else if (busy) group.append(text(x, y + 21, words, { class: `dr-words ${tone}`, "text-anchor": "middle" }));
     else group.append(...tag(x, y, words, "middle", tone));
   }
@@ -70,7 +69,7 @@ class Wires {
     const d = pathOf(points), group = make("g", { class: "dr-wire-group", "data-wire": `${from} ${to}` }, make("path", { class: "dr-wire", d }));
     if (film.many && film.crowd !== from) {
       group.append(make("path", { class: "dr-finger", d })); // what a finger can hit
-      this.stage.opens(group, () => ({ menu: "wire", name: from, other: to, title: `what happens between ${from} and ${to}?`, at: along(points, middleOf(points)) }));
+      this.stage.opens(group, () => ({ menu: "wire", name: from, other: to, title: `what happens between ${from} and ${to}?`, at: spotOn(points).at }));
     }
     this.below.append(group);
     return group;
@@ -93,9 +92,8 @@ class Wires {
     messages.forEach(({ rank, among, ...message }) => {
       const points = wayOf(film.room, message.from, message.to);
       if (!points.length) return;
-      const spread = among > 1 ? (rank - (among - 1) / 2) * Math.min(0.24, 0.8 / among) : 0;
-      const both = ways.has(`${message.to} ${message.from}`);
-      const part = film.many ? middleOf(points) - (both ? 0.12 : 0) : 0.5 + spread, at = along(points, part);
+      const both = ways.has(`${message.to} ${message.from}`), spot = { ...spotOn(points), ...directions(points) };
+      const at = film.many ? (both ? moved(spot) : spot.at) : along(points, 0.5 + (among > 1 ? (rank - (among - 1) / 2) * Math.min(0.24, 0.8 / among) : 0));
       const shown = this.messages.get(message.number) ?? this.appear(message, points, forward ? points[0] : at);
       place(shown.group, at);
       shown.way?.remove();
@@ -104,7 +102,7 @@ class Wires {
         shown.way = make("path", { class: "dr-way", d: pathOf(points) }); // a word between two without a wire
         this.below.append(shown.way);
       }
-      if (film.many) labelMany(shown.group, message, points, both);
+      if (film.many) labelMany(shown.group, message, spot, both);
       else labelOne(shown.group, message, points);
       this.holdMark(shown.group, message);
     });
@@ -118,8 +116,9 @@ class Wires {
     return shown;
   }
   message({ number }) {
+    const [x, y] = this.stage.console.film.many ? [20, 14] : [34, 26]; // what a finger can hit; beside it, the wire
     const group = make("g", { class: "dr-message", "data-message": number, tabindex: 0, role: "button" },
-      make("rect", { x: -34, y: -26, width: 68, height: 52, fill: "transparent" }), // what a finger can hit
+      make("rect", { x: -x, y: -y, width: 2 * x, height: 2 * y, fill: "transparent" }),
       make("g", { class: "dr-beside" }), make("rect", { class: "dr-dot", x: -7, y: -7, width: 14, height: 14, rx: 7 }),
       text(0, -14, "", { class: "dr-label" }), text(0, 3.5, "", { class: "dr-count" }), text(0, 22, "", { class: "soft dr-held" }));
     pressable(group, () => this.stage.console.act(group.dataset.held === "true" ? "release" : "hold", [number]));
@@ -137,21 +136,23 @@ function labelOne(group, { label, held }, points) {
   group.querySelector(".dr-label").textContent = points.at(-1)[0] < points[0][0] ? `← ${label}` : `${label} →`;
   group.querySelector(".dr-held").textContent = held ? "held" : "";
 }
-/** The number of messages stands in the dot, if there are several; the words above it, or where there is more room. */
-function labelMany(group, { label: told, held, count }, points, both) {
-  const [x1, y1] = points[0], [x2, y2] = points.at(-1), upright = x1 === x2 && points.length === 2, leftwards = x2 < x1;
-  const arrow = upright ? (y2 > y1 ? "↓" : "↑") : leftwards ? "←" : "→";
+const directions = (points) => ({ rightwards: points.at(-1)[0] > points[0][0], downwards: points.at(-1)[1] > points[0][1] });
+/** Of two messages that meet, each is nearer to its sender. */
+function moved({ at: [x, y], where, rightwards, downwards }) {
+  return where === "right" ? [x, downwards ? y - 10 : y + 10] : [rightwards ? x - 16 : x + 16, y];
+}
+/** The number of messages stands in the dot, if there are several; the words where there is room. */
+function labelMany(group, { label: told, held, count }, { where, rightwards, downwards }, both) {
+  const arrow = where === "right" ? (downwards ? "↓" : "↑") : rightwards ? "→" : "←";
   const inside = count > 1 ? `${grouped(count)} ${arrow}` : "", name = told.replace(" to ", "-") + (held ? " (held)" : "");
-  const words = inside ? name : upright || leftwards ? `${arrow} ${name}` : `${name} ${arrow}`;
-  const wide = 14 + 6 * Math.max(0, inside.length - 1), label = group.querySelector(".dr-label"), beside = group.querySelector(".dr-beside");
-  const dot = group.querySelector(".dr-dot");
+  const words = inside ? name : arrow === "→" ? `${name} ${arrow}` : `${arrow} ${name}`, wide = 14 + 6 * Math.max(0, inside.length - 1);
+  const [dot, label, beside] = [".dr-dot", ".dr-label", ".dr-beside"].map((part) => group.querySelector(part));
   dot.setAttribute("x", -wide / 2);
   dot.setAttribute("width", wide);
   group.querySelector(".dr-count").textContent = inside;
-  const inChannel = points.length > BESIDE;
-  beside.replaceChildren(...(inChannel ? tag(-wide / 2 - 8, 0, words, "end", "") : []));
-  label.textContent = inChannel ? "" : words;
-  label.setAttribute("x", upright ? wide / 2 + 6 : 0);
-  label.setAttribute("y", upright ? 4 : leftwards && both ? 20 : -11);
-  label.style.textAnchor = upright ? "start" : "middle";
+  beside.replaceChildren(...(where === "beside" ? tag(-wide / 2 - 8, 0, words, "end", "") : []));
+  label.textContent = where === "beside" ? "" : words;
+  label.setAttribute("x", where === "right" ? wide / 2 + 6 : 0);
+  label.setAttribute("y", where === "right" ? 4 : both && !rightwards ? 20 : -11);
+  label.style.textAnchor = where === "right" ? "start" : "middle";
 }
