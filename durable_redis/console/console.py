@@ -135,13 +135,14 @@ class Console:
             self.say(line)
 
     def _asked(self, _: object, message: Any, __: object) -> None:
-        """A message from the browser: {"verb", "arguments", "at_ms", "options", "step", "moves"}.  It stands there."""
-        verb, arguments, step, self._heard = (
-            message["verb"],
-            message["arguments"],
-            message.get("step"),
-            message["moves"],
-        )
+        """A message from the browser: {"verb", "arguments", "at_ms", "options", "step", "moves"}.  It stands there.
+
+        It is answered with the room; what is behind the tabs comes when the browser asks for the "panels"."""
+        verb, arguments = message["verb"], message.get("arguments", [])
+        if verb == "panels":
+            self._show_panels()
+            return
+        step, self._heard = message.get("step"), message["moves"]
         options = {**(message.get("options") or {}), "at_ms": message.get("at_ms")}
         self._hearing = True
         try:
@@ -150,7 +151,6 @@ class Console:
                 self._show_room()
         finally:
             self._hearing = False
-        self._show_panels()
 
     def _carry_out(self, verb: str, arguments: list[Any], step: int | None, options: dict[str, Any]) -> None:
         try:
@@ -192,9 +192,7 @@ class Console:
         return self.films[playback]
 
     def refresh(self) -> None:
-        """Show the run as it stands; called after every change of it, and once at the end of a message.
-
-        First what one looks at, and only then what is behind the tabs: the browser paints meanwhile."""
+        """Show the run as it stands; called after every change of it that no message of the browser has made."""
         if not self._hearing:
             self._show_room()
             self._show_panels()

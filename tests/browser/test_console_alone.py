@@ -15,21 +15,24 @@ from durable_redis.console.film import Film
 from durable_redis.console.scene import Scene
 
 STAND_IN = """async ([source, css, traits]) => {
-    const listeners = {}, sent = [];
+    const listeners = {}, sent = [], panels = [];
     const model = {
         get: (name) => traits[name],
         set: (name, value) => { traits[name] = value; (listeners[name] ?? []).forEach((listener) => listener()); },
         save_changes: () => {},
         on: (event, listener) => (listeners[event.slice('change:'.length)] ??= []).push(listener),
         off: () => {},
-        send: (message) => sent.push(message),
+        send: (message, callbacks) => {
+            (message.verb === 'panels' ? panels : sent).push(message);
+            if (callbacks) window.hear = (state) => callbacks.iopub.status({ content: { execution_state: state } });
+        },
     };
     const style = document.createElement('style'), el = document.createElement('div');
     style.textContent = css;
     document.body.append(style, el);
     const module = await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
     module.default.render({ model, el });
-    window.sent = sent;
+    Object.assign(window, { sent, panels });
     window.say = async (changes) => {
         Object.entries(changes).forEach(([name, value]) => model.set(name, value));
         await Promise.resolve(); // the console paints in a microtask
@@ -148,6 +151,21 @@ def test_play_asks_for_one_beat_at_a_time(alone):
     page.locator("[data-step=play]").click()
     page.clock.run_for(1500)
     assert page.evaluate("sent.filter((message) => message.verb === 'beat').length") == 1
+
+
+@pytest.mark.parametrize("says_so", [True, False], ids=["it says so", "it says nothing"])
+def test_a_kernel_at_work_is_asked_once_what_is_behind_the_tabs(alone, says_so):
+    page = alone(written(1250).console())
+    page.clock.run_for(500)  # the greeting, and its panels
+    before = page.evaluate("panels.length")
+    page.locator(".dr-go").click()
+    assert page.evaluate("panels.length") == before
+    if says_so:
+        page.evaluate("hear('busy')")
+        assert page.evaluate("panels.length") == before + 1
+        page.evaluate("hear('idle')")
+    page.clock.run_for(500)
+    assert page.evaluate("panels.length") == before + 1
 
 
 # -- a page without a kernel ------------------------------------------------------------------------------------------

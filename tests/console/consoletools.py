@@ -15,6 +15,7 @@ def clicked(console, verb, *arguments, step=None, at_ms=None, options=None):
         "moves": moves,
     }
     console.scene._handle_custom_msg(message, [])
+    console.scene._handle_custom_msg({"verb": "panels"}, [])
 
 
 def said(console):

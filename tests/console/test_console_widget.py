@@ -41,6 +41,17 @@ def test_crash_restart_and_read_the_receipt(console):
     assert console.scene.said == {"text": "run.restart('n1')", "tone": "did"}
 
 
+def test_a_click_is_answered_with_the_room_and_what_is_behind_the_tabs_comes_when_it_is_asked_for(console):
+    panels = console.scene.panels
+    message = {"verb": "crash", "arguments": ["n1", "power loss"], "step": console.run.step, "moves": 1}
+    console.scene._handle_custom_msg(message, [])
+    assert console.scene.said["text"] == "run.crash('n1', 'power loss')"
+    assert console.scene.stand == {"step": console.run.step, "heard": 1}
+    assert console.scene.panels == panels
+    console.scene._handle_custom_msg({"verb": "panels"}, [])
+    assert panel(console, "Receipt")[0] == ["text", "n1 is down: restart it, then ask what survived."]
+
+
 def test_a_click_does_what_a_cell_does(console):
     clicked(console, "crash", "n1", "power loss")
     clicked(console, "restart", "n1")

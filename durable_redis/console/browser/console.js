@@ -2,7 +2,8 @@
  *
  * The law of this file: what is shown follows from the film (shipped once a change) and the step one stands on.
  * Scrubbing, stepping and playing what is recorded need no kernel, so they work on a static page too.  An act is one
- * message {verb, arguments, at_ms, options, step, moves}; the kernel answers with a new film, and with the step where one stands then.
+ * message {verb, arguments, at_ms, options, step, moves}; the kernel answers with a new film, and with the step where one stands then,
+ * and with what is behind the tabs when it is asked for that.
  * A page greets its kernel when it opens: if nobody answers, a control that needs the kernel says so.
  *
  * The reader's last move counts.  Moves are numbered, every message says the number of the last one, and every answer says
@@ -13,6 +14,7 @@
  */
 
 const TELL_MS = 60; // how often the kernel is told where one stands, while one moves
+const PANELS_MS = 100; // a kernel that does not say that it is at work is asked for the panels after so long
 const GREETING_MS = 2000; // a page whose greeting is not answered by then has no kernel
 const PATIENCE_MS = 10000; // how long a kernel may be silent before that is said
 const NO_ANSWER = "No answer: this page has no kernel, or the kernel is busy. What is recorded can be stepped through and played " +
@@ -50,7 +52,7 @@ class LiveConsole {
   }
   remove() {
     this.pause();
-    for (const timer of [this.telling, this.patience, this.greeting]) clearTimeout(timer);
+    for (const timer of [this.telling, this.patience, this.greeting, this.asking]) clearTimeout(timer);
     document.removeEventListener("focusin", this.keepKeys);
     for (const name of TRAITS) this.model.off(`change:${name}`, this.changed);
   }
@@ -90,7 +92,7 @@ class LiveConsole {
   greet() {
     this.moves = this.greeted = this.heard + 1;
     this.asked = 0;
-    this.model.send({ verb: "stand", arguments: [], moves: this.moves });
+    this.tell({ verb: "stand", arguments: [], moves: this.moves });
     this.greeting = setTimeout(() => {
       this.deaf = true;
       if (this.asked > this.heard) this.giveUp();
@@ -117,7 +119,21 @@ class LiveConsole {
   send(verb, parameters, step, at_ms, options) {
     clearTimeout(this.telling);
     this.telling = undefined;
-    this.model.send({ verb, arguments: parameters, at_ms, options, step, moves: this.moves });
+    this.tell({ verb, arguments: parameters, at_ms, options, step, moves: this.moves });
+  }
+  /** Tell the kernel something, and ask it for what is behind the tabs as soon as it says that it is at work.
+   *
+   * Asked just then, the answer comes 40 ms earlier: Jupyter's server holds a small packet back (Nagle's algorithm) until
+   * the one before it, "at work", is acknowledged; a browser waits 40 ms with that, unless it has something to send. */
+  tell(message) {
+    const panels = () => {
+      clearTimeout(this.asking);
+      this.asking = undefined;
+      this.model.send({ verb: "panels" });
+    };
+    clearTimeout(this.asking);
+    this.asking = setTimeout(panels, PANELS_MS);
+    this.model.send(message, { iopub: { status: ({ content }) => content.execution_state === "busy" && panels() } });
   }
   /** The kernel has spoken. */
   listen() {
