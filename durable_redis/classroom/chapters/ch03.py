@@ -198,7 +198,7 @@ QUESTIONS = (
         {
             "yes: they were postponed": "They were waiting in the memory of the process for an fsync to end.",
             "no: the kernel had them": "It had those that were handed to it. While an fsync runs, a server under "
-            "`everysec` keeps records for itself, for up to two seconds.",
+            "`everysec` keeps records for itself, for up to two seconds, and a burst of those that had waited.",
             "only if the disk is broken": "It need only be slow.",
         },
         "yes: they were postponed",
