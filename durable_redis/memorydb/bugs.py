@@ -12,19 +12,23 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from durable_redis.contract import Effects
+from durable_redis.memorydb import shadow_phase
 from durable_redis.memorydb.caller import Answer
 from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.log import EntryId
 from durable_redis.memorydb.logbook import Flight, Logbook
 from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.shadow import Shadow
+from durable_redis.memorydb.snapshotter import Snapshotter
 from durable_redis.memorydb.tracker import Tracker
 
 
 class Bug(NamedTuple):
-    """What is wrong, in a sentence, and a node that does it."""
+    """What is wrong, in a sentence, and a node or a snapshotter that does it."""
 
     sentence: str
-    node: type[MemoryDBServer]
+    node: type[MemoryDBServer] = MemoryDBServer
+    snapshotter: type[Snapshotter] = Snapshotter
 
 
 # -- the reply --------------------------------------------------------------------------------------------------------
@@ -114,6 +118,30 @@ class KeepsWhatNeverHappened(MemoryDBServer):
     leadership_type = _IsAlwaysClean
 
 
+# -- snapshots --------------------------------------------------------------------------------------------------------
+
+
+class _Trusts(Shadow):
+    def verify(self, now: int) -> Effects:
+        self.phase = shadow_phase.Phase.REHEARSING
+        yield from self.release(now)
+
+
+class ReleasesUnread(Snapshotter):
+    shadow_type = _Trusts
+
+
+class _TrimsAtTheDump(Shadow):
+    def dump(self, now: int) -> Effects:
+        yield from super().dump(now)
+        assert self.data is not None, "it was dumped just now"
+        yield from self.log.trim(self.data.at, now)
+
+
+class TrimsAhead(Snapshotter):
+    shadow_type = _TrimsAtTheDump
+
+
 BUGS = {
     "answers before the commit": Bug("A reply leaves at once, as in Redis.", AnswersAtOnce),
     "no tracker": Bug("A write waits for the log, and a read of what it wrote does not.", ReadsAtOnce),
@@ -123,6 +151,12 @@ BUGS = {
     "backoff shorter than the lease": Bug("A replica campaigns while the leader's lease may hold.", CampaignsTooSoon),
     "append behind anything": Bug(
         "After a conflict, the same entry is sent again behind the tail.", AppendsBehindAnything
+    ),
+    "snapshot without verification": Bug(
+        "A snapshot is released as soon as it is uploaded, unread.", snapshotter=ReleasesUnread
+    ),
+    "trim ahead of the snapshot": Bug(
+        "The log is trimmed when the snapshot is dumped, not when it is released.", snapshotter=TrimsAhead
     ),
     "no rollback": Bug("A deposed leader keeps what it had executed and not logged.", KeepsWhatNeverHappened),
 }

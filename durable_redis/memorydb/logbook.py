@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from durable_redis.contract import Compute, Effects, Event, Note
 from durable_redis.memorydb.claims import Claim
 from durable_redis.memorydb.dataset import Dataset
-from durable_redis.memorydb.errors import NewerEngine
+from durable_redis.memorydb.errors import NewerEngine, WrongPrefix
 from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.log import (
     DATA,
@@ -63,6 +63,8 @@ class Logbook:
         self.tail: EntryId | None = None
         self.heard_us = 0
         self.flight: Flight | None = None
+        self.replayed = 0  # entries applied since the data began
+        self.unproved = False  # the data are a snapshot's, and the log has not said yet what it thinks of it
 
     @property
     def is_caught_up(self) -> bool:
@@ -83,13 +85,19 @@ class Logbook:
         self.tail = None
         yield from self.log.subscribe(self.position, now)
 
-    def start_over(self, snapshot: bytes | None, now: int) -> Effects:
-        """Forget all data; begin with a snapshot, or with nothing, and read on from there."""
+    def forget(self) -> None:
+        """Have no data at all."""
         self.server.engine.flush_all()
         self.data = self._nothing()
+        self.tail = None
+        self.replayed = 0
+
+    def start_over(self, snapshot: bytes | None, name: str, now: int) -> Effects:
+        """Begin with a snapshot, or with nothing, and read on from there.  Raises RecoveryError."""
         if snapshot is not None:
             yield Compute("load", len(snapshot))
-            self.data.load(snapshot)
+            self.data.load(snapshot, name)
+        self.unproved = snapshot is not None
         yield from self.read_on(now)
 
     def handle(self, event: Event, now: int) -> Effects:
@@ -137,9 +145,8 @@ class Logbook:
             case Refused(code=code, reason=reason):
                 if self.flight is not None:
                     yield from self._failed(reason, now)
-                elif code == "BEHIND" and self.server.leadership.phase is Phase.FOLLOWING:
-                    self.server.leadership.enter(Phase.RECOVERING)
-                    yield from self.server.recover(now)
+                elif code == "BEHIND":
+                    yield from self._is_behind(reason, now)
 
     def _appended(self, id: EntryId, checksum: int, now: int) -> Effects:
         flight, self.flight = self.flight, None
@@ -171,10 +178,26 @@ class Logbook:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
+    def _is_behind(self, reason: str, now: int) -> Effects:
+        """The log does not reach back to the position any more: a snapshot does."""
+        server = self.server
+        if server.leadership.phase is Phase.FOLLOWING:
+            server.leadership.enter(Phase.RECOVERING)
+            yield from server.recover(now)
+        elif server.leadership.phase is Phase.RECOVERING and not server.recovery.waits:
+            yield from server.recovery.failed(reason, now)
+
     def _heard(self, pushed: Entries, now: int) -> Effects:
         leadership = self.server.leadership
-        if leadership.leads:
+        if leadership.leads or self.server.recovery.waits:
             return
+        if self.unproved:
+            try:
+                self.data.expect(pushed.base)
+            except WrongPrefix as error:
+                yield from self.server.recovery.failed(str(error), now)
+                return
+            self.unproved = False
         running = pushed.base
         for entry in pushed.entries:
             if running == self.data.checksum and entry.id > self.position:
@@ -194,6 +217,7 @@ class Logbook:
         except NewerEngine as error:
             yield from server.stop(str(error))
             return
+        self.replayed += 1
         if commands:
             if server.leadership.phase is not Phase.RECOVERING:
                 yield Note("applied", {"from": "log", **server.place()})

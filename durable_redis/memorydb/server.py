@@ -9,8 +9,8 @@ It is Redis with the log put between the write and the reply (paper, section 3):
 Compare `redis.server`: there step 2 is a write to this machine's disk, and nobody waits for what happens to it.  Here
 the thread does not wait either: it goes on executing while the record travels.  Only replies wait.
 
-A node has no disk to speak of.  What it holds it has from the log (`logbook`), when it starts, when it follows, and
-when it was wrong; who leads is decided there, too (`leadership`).
+A node has no disk to speak of.  What it holds it has from the newest snapshot (`recovery`) and from the log
+(`logbook`), when it starts, when it follows, and when it was wrong; who leads is decided there, too (`leadership`).
 
 What this file must not know: what the log is made of, and how a command works.
 """
@@ -42,6 +42,7 @@ from durable_redis.memorydb.bus import Bus
 from durable_redis.memorydb.caller import Answer, Caller
 from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.logbook import Logbook
+from durable_redis.memorydb.recovery import Recovery
 from durable_redis.memorydb.shards import Shards
 from durable_redis.memorydb.tracker import Tracker
 from durable_redis.memorydb.writebehind import WriteBehind
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from durable_redis.engine import Effect
     from durable_redis.memorydb.config import MemoryDBConfig
     from durable_redis.memorydb.log import LogUser
+    from durable_redis.memorydb.store_client import StoreClient
 
 Outcome = Generator[ContractEffect, Any, bool]
 """Effects, and then an answer."""
@@ -62,7 +64,8 @@ CRON_US = 100_000
 
 
 class MemoryDBServer:
-    """A node of the contract.  `log` is its way to the log of its shard; `random` its only source of luck.
+    """A node of the contract.  `log` is its way to the log of its shard, `store` to its snapshots; `random`
+    is its only source of luck.
 
     Its parts are named here, so that `bugs` can put a broken one in the place of each."""
 
@@ -70,7 +73,9 @@ class MemoryDBServer:
     leadership_type: type[Leadership] = Leadership
     logbook_type: type[Logbook] = Logbook
 
-    def __init__(self, random: Random, name: str, config: MemoryDBConfig, log: LogUser) -> None:
+    def __init__(
+        self, random: Random, name: str, config: MemoryDBConfig, log: LogUser, store: StoreClient | None = None
+    ) -> None:
         self.random = random
         self.name = name
         self.config = config
@@ -86,6 +91,7 @@ class MemoryDBServer:
         self.tracker = self.tracker_type()
         self.leadership = self.leadership_type(self)
         self.logbook = self.logbook_type(self, log)
+        self.recovery = Recovery(self, store)
         self.ready = False  # its data is what the log says, up to a tail that it has seen
         self.recoveries = 0
         self.now_us = 0  # the time of this turn
@@ -96,7 +102,7 @@ class MemoryDBServer:
     def boot(self, now: int) -> Effects:
         yield Compute("start")
         yield from self.logbook.log.connect(now)
-        yield from self.logbook.start_over(None, now)
+        yield from self.recovery.begin(now)
         yield SetTimer(CRON, now + CRON_US)
 
     def handle(self, event: Event, now: int) -> Effects:
@@ -106,6 +112,9 @@ class MemoryDBServer:
             return
         if self.bus.owns(event):
             yield from self.bus.handle(event, now)
+            return
+        if self.recovery.owns(event):
+            yield from self.recovery.handle(event, now)
             return
         match event:
             case Received(connection=connection, data=data) if connection in self.clients:
@@ -285,19 +294,20 @@ class MemoryDBServer:
             yield from self.recover(now)
 
     def recover(self, now: int) -> Effects:
-        """Throw everything away, and have it from the log."""
+        """Throw everything away, and have it from the newest snapshot and the log."""
         self.ready = False
-        yield from self.logbook.start_over(None, now)
+        yield from self.recovery.begin(now)
 
     def recovered(self, now: int) -> Effects:
         """The data is what the log says, up to its tail."""
         self.leadership.enter(Phase.FOLLOWING)
         self.ready = True
         self.recoveries += 1
+        source = {"from": "log", "snapshot": self.recovery.snapshot, "entries": self.logbook.replayed, **self.place()}
         if self.recoveries == 1:
-            yield Note("ready", {"role": "replica", "from": "log", "keys": len(self.engine.keyspace), **self.place()})
+            yield Note("ready", {"role": "replica", "keys": len(self.engine.keyspace), **source})
         else:
-            yield Note("synced", {"how": "full", "primary": "the log", "from": "log", **self.place()})
+            yield Note("synced", {"how": "full", "primary": "the log", **source})
         yield from self.leadership.wait(now)
 
     def _role_note(self) -> Note:

@@ -137,11 +137,11 @@ class Shadow:
                 yield from self._read_on(now)
             case Phase.REPLAYING, Entries():
                 if (yield from self._follow(answer, now)):
-                    yield from self._dump(now)
+                    yield from self.dump(now)
             case Phase.REHEARSING, Entries():
                 self.goal = self.goal or answer.tail
                 if (yield from self._follow(answer, now)):
-                    yield from self._release(now)
+                    yield from self.release(now)
             case ((Phase.REPLAYING | Phase.REHEARSING), Refused(reason=reason)):
                 yield from self._give_up(reason, now)
             case Phase.TRIMMING, (Trimmed() | Refused()):
@@ -155,7 +155,7 @@ class Shadow:
                 if (found := self.newest.take()) is not None:
                     yield from (self._learn if self.phase is Phase.LEARNING else self._load)(found, now)
             case Phase.UPLOADING if answer.reply == OK:
-                yield from self._uploaded(now)
+                yield from self.verify(now)
             case Phase.UPLOADING:
                 yield from self._give_up(f"the store said {answer.reply!r}", now)
             case Phase.REHEARSING:
@@ -248,7 +248,7 @@ class Shadow:
             return False
         return True
 
-    def _dump(self, now: int) -> Effects:
+    def dump(self, now: int) -> Effects:
         """The data as a file, with its label, into the store."""
         data = self.data
         assert data is not None, f"{self.shard}: nothing to dump"
@@ -263,7 +263,7 @@ class Shadow:
 
     # -- verifying it ------------------------------------------------------------------------------------------------
 
-    def _uploaded(self, now: int) -> Effects:
+    def verify(self, now: int) -> Effects:
         """It is in the store.  Whether it is any good, nobody knows."""
         self._enter(Phase.REHEARSING)
         yield from self.store.get(snapshot_name(self.shard, self.stem), now)
@@ -289,7 +289,7 @@ class Shadow:
 
     # -- releasing it ------------------------------------------------------------------------------------------------
 
-    def _release(self, now: int) -> Effects:
+    def release(self, now: int) -> Effects:
         self._enter(Phase.RELEASING)
         yield from self.store.put(release_name(self.shard, self.stem), b"", now)
 
@@ -300,11 +300,7 @@ class Shadow:
 
     def _trim(self, now: int) -> Effects:
         self._enter(Phase.TRIMMING)
-        yield from self.log.trim(self.trim_upto(), now)
-
-    def trim_upto(self) -> EntryId:
-        """What is in a verified snapshot, the log need not keep."""
-        return self.released.at
+        yield from self.log.trim(self.released.at, now)
 
     # -- sweeping ----------------------------------------------------------------------------------------------------
 

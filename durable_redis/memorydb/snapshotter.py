@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.contract import Close, Closed, Effects, Event, Note, Opened, Received, Send
+from durable_redis.contract import Close, Closed, Effects, Event, Opened, Received, Send
 from durable_redis.formats.resp import NEED_MORE, OK, CommandParser, ErrorReply, ProtocolError, Reply, encode
 from durable_redis.memorydb.shadow import Shadow, SnapshotterConfig
 from durable_redis.memorydb.store_client import STORE, StoreClient
@@ -45,7 +45,6 @@ class Snapshotter:
     def boot(self, now: int) -> Effects:
         for shadow in self.shadows.values():
             yield from shadow.boot(now)
-        yield Note("ready", {"shards": len(self.shadows)})
 
     def handle(self, event: Event, now: int) -> Effects:
         for shadow in self.shadows.values():

@@ -32,7 +32,6 @@ from durable_redis.contract import (
     Effects,
     Event,
     ListDirectory,
-    Note,
     Opened,
     Read,
     Received,
@@ -68,7 +67,6 @@ class ObjectStore:
         if INCOMING in (yield ListDirectory(DIRECTORY)):
             yield Remove(INCOMING)
         yield from self._look()
-        yield Note("ready", {"objects": len(self.objects)})
 
     def handle(self, event: Event, now: int) -> Effects:
         match event:

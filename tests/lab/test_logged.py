@@ -23,6 +23,8 @@ def test_the_room() -> None:
         "log-a": "a",
         "log-b": "b",
         "log-c": "c",
+        "s3": "region",
+        "snapshotter": "region",
         "client": "a",
         "you": "a",
     }
@@ -36,6 +38,7 @@ def test_the_room() -> None:
     [
         "MemoryDB(replicas=0)",
         "MemoryDB(replicas=1, lease_ms=1000, backoff_ms=1500)",
+        "MemoryDB(replicas=1, freshness_percent=50, least_bytes=1000)",
         "MemoryDB(replicas=1, bug='no tracker')",
         "MemoryDB(replicas=1, engine_versions={'n1': '7.1.0'})",
         "ElastiCache(durability='sync', replicas=1)",
@@ -52,6 +55,7 @@ def test_a_deployment_reads_back_as_it_is_written(text: str) -> None:
     [
         ("MemoryDB(appendonly=True)", "appendonly is no option of a deployment with a log"),
         ("MemoryDB(replicas=6)", "0 to 5 replicas"),
+        ("MemoryDB(freshness_percent=0)", "1 to 1000000000000 in freshness_percent"),
         ("MemoryDB(bug='typo')", "no bug is called 'typo': there is answers before the commit"),
         ("MemoryDB(lease_ms=3000)", "the backoff must be strictly longer than the lease"),
         ("MemoryDB(engine_versions={'n1': 'new'})", "a version is written like 7.0.7"),

@@ -21,7 +21,11 @@ from durable_redis.memorydb.log.config import LogConfig
 from durable_redis.memorydb.log.node import LogNode
 from durable_redis.memorydb.record import ENGINE_VERSION, RecordError, Version, parse_version, version_text
 from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.shadow import SnapshotterConfig
 from durable_redis.memorydb.shards import Shard
+from durable_redis.memorydb.snapshotter import Snapshotter
+from durable_redis.memorydb.store import ObjectStore
+from durable_redis.memorydb.store_client import STORE, StoreClient
 from durable_redis.redis.cluster.slots import equal_shares, key_slot
 from durable_redis.redis.config import Config, ConfigError
 from durable_redis.sim.machine import Program
@@ -32,13 +36,16 @@ LOGS = tuple(f"log-{zone}" for zone in ZONES)
 PATIENCE = Patience(unknown_us=500_000)
 """When the outcome of an append is called unknown: before a client stops to wait for its answer."""
 TIMES = ("lease_ms", "renew_ms", "backoff_ms", "backoff_jitter_ms")
+SNAPSHOTTER = "snapshotter"
+SNAPSHOTS = ("freshness_percent", "least_bytes")
 
 
 class MemoryDB(Deployment):
-    """Primaries n1, n2 ... of so many shards, then their replicas, spread over the zones a, b, c; and in each zone one
-    replica of the log.
+    """Primaries n1, n2 ... of so many shards, then their replicas, spread over the zones a, b, c; in each zone one
+    replica of the log; and outside of the zones the object store s3 and the snapshotter, which can be told SNAPSHOT.
 
-    `lease_ms`, `renew_ms`, `backoff_ms` and `backoff_jitter_ms` are the model's own figures (see `memorydb.config`).
+    `freshness_percent` and `least_bytes` say when a snapshot is due (see `memorydb.shadow`).  `lease_ms`, `renew_ms`,
+    `backoff_ms` and `backoff_jitter_ms` are the model's own figures (see `memorydb.config`).
     `engine_versions`: {"n1": "7.1.0"} lets a node run another engine than the others.
     `bug`: one of `memorydb.bugs`."""
 
@@ -60,10 +67,10 @@ class MemoryDB(Deployment):
     ) -> None:
         whole_number("replicas", replicas, 0, MOST_REPLICAS)
         whole_number("shards", shards, 1, MOST_SHARDS)
-        if unknown := [name for name in options if name not in TIMES]:
+        if unknown := [name for name in options if name not in (*TIMES, *SNAPSHOTS)]:
             raise ConfigError(
                 f"{unknown[0]} is no option of a deployment with a log in three zones: there are no files and no save "
-                f"points to be set; it has {', '.join(TIMES)}"
+                f"points to be set; it has {', '.join((*TIMES, *SNAPSHOTS))}"
             )
         given: dict[str, Any] = {"replicas": replicas} | ({"shards": shards} if shards != 1 else {})
         if bug and bug not in BUGS:
@@ -72,18 +79,24 @@ class MemoryDB(Deployment):
         given |= {"engine_versions": engine_versions} if engine_versions else {}
         super().__init__(given | options, clients, hardware)
         self.nodes = tuple(f"n{number + 1}" for number in range(shards * (1 + replicas)))
-        self.controls = LOGS
+        self.controls = (*LOGS, STORE, SNAPSHOTTER)
         places = {name: ZONES[(at % shards + at // shards) % len(ZONES)] for at, name in enumerate(self.nodes)}
-        self.zones = places | dict(zip(LOGS, ZONES, strict=True))
+        self.zones = places | dict(zip(LOGS, ZONES, strict=True)) | {STORE: "region", SNAPSHOTTER: "region"}
         self.shards = tuple(
             Shard(f"s{number + 1}", self.nodes[number::shards], *slots)
             for number, slots in enumerate(equal_shares(shards))
         )
         self.config = redis_config({"save": ()})  # for whoever asks what is on a node's disk: nothing
-        self._shared = MemoryDBConfig(
-            shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **options
+        for name in [name for name in SNAPSHOTS if name in options]:
+            whole_number(f"in {name}", options[name], 1, 10**12)
+        times = {name: value for name, value in options.items() if name in TIMES}
+        self._shared = MemoryDBConfig(shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **times)
+        self._snapshots = SnapshotterConfig(
+            version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
+            **{name: value for name, value in options.items() if name in SNAPSHOTS},
         )
         self._node_type = BUGS[bug].node if bug else MemoryDBServer
+        self._snapshotter_type = BUGS[bug].snapshotter if bug else Snapshotter
         self._versions = engine_versions or {}
 
     def shard_of(self, node: str) -> Shard:
@@ -98,14 +111,26 @@ class MemoryDB(Deployment):
         return partial(self._node, node, own)
 
     def _node(self, name: str, config: MemoryDBConfig, random: Random) -> Node:
-        return self._node_type(random, name, config, self.log_user(name, config.shard, random))
+        return self._node_type(random, name, config, self.log_user(name, config.shard, random), StoreClient())
+
+    def _all_versions(self, given: dict[str, str]) -> dict[str, str]:
+        """Of every node: snapshots must be readable for the oldest (paper, section 7.1)."""
+        return dict.fromkeys(self.nodes, version_text(ENGINE_VERSION)) | given
 
     def log_user(self, name: str, shard: str, random: Random) -> LogUser:
         """A node's way to the log of its shard."""
         return LogClient(name, shard, LOGS, random, PATIENCE)
 
     def control(self, name: str) -> Program:
+        if name == STORE:
+            return ObjectStore
+        if name == SNAPSHOTTER:
+            return self._snapshotter
         return partial(_log_node, name, LogConfig(LOGS, tuple(shard.name for shard in self.shards)))
+
+    def _snapshotter(self, random: Random) -> Node:
+        logs = {shard.name: self.log_user(SNAPSHOTTER, shard.name, random) for shard in self.shards}
+        return self._snapshotter_type(random, logs, self._snapshots)
 
     def routing(self) -> Routing:
         return BySlots(self.nodes, key_slot)
