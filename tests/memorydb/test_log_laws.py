@@ -35,16 +35,10 @@ def broken(
     """The log with one part of it replaced."""
 
     class BrokenReplica(Replica):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            self.storage = storage(self.shard)
-            self.serving = serving(self, self.serving.reply)
-
-        def begin_to_lead(self, now: int) -> Leading:
-            return leading(self, now)
+        storage_type, serving_type, leading_type = storage, serving, leading
 
     class BrokenNode(LogNode):
-        replica = BrokenReplica
+        replica_type = BrokenReplica
 
     return BrokenNode
 

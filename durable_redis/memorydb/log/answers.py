@@ -108,7 +108,8 @@ class LogUser(Protocol):
         ...
 
     def read(self, after: EntryId, limit: int, now: int) -> Effects:
-        """At most `limit` entries behind `after`.  Answered by Entries, or Refused."""
+        """At most `limit` entries behind `after`, and no more than fit into one message.  Answered by Entries, or
+        Refused."""
         ...
 
     def tail(self, now: int) -> Effects:

@@ -38,7 +38,7 @@ LINKS = "links"
 class LogNode:
     """A node of the contract.  `name` is its machine's, one of `config.replicas`."""
 
-    replica: type[Replica] = Replica
+    replica_type: type[Replica] = Replica
 
     def __init__(self, random: Random, name: str, config: LogConfig | None = None) -> None:
         self.config = config or LogConfig()
@@ -48,7 +48,7 @@ class LogNode:
         self.links = Links(name, self.config.replicas, self.config.reconnect_us)
         self.callers = Callers(tuple(self.links.to))
         self.replicas = {
-            shard: self.replica(shard, self.config, self.links, random, self.callers.reply)
+            shard: self.replica_type(shard, self.config, self.links, random, self.callers.reply)
             for shard in self.config.shards
         }
 

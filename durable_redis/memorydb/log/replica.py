@@ -61,6 +61,10 @@ TRANSITIONS: Final[dict[Role, tuple[Role, ...]]] = {
 class Replica:
     """`committed` is the last place known to be committed; `leader` whom it follows in this term, or ""."""
 
+    storage_type: type[Storage] = Storage
+    serving_type: type[Serving] = Serving
+    leading_type: type[Leading] = Leading
+
     def __init__(
         self,
         shard: str,
@@ -74,9 +78,9 @@ class Replica:
         self.links = links
         self.random = random
         self.name = links.name
-        self.storage = Storage(shard)
+        self.storage = self.storage_type(shard)
         self.following = Following(self)
-        self.serving = Serving(self, reply)
+        self.serving = self.serving_type(self, reply)
         self.newcomer = Newcomer(tuple(links.to))
         self.role = Role.BLANK
         self.ballot = Ballot()
@@ -279,15 +283,12 @@ class Replica:
         elif self.role is Role.CANDIDATE:
             self._become(Role.LEADER)
             self.leader = self.name
-            self.leading = self.begin_to_lead(now)
+            self.leading = self.leading_type(self, now)
             self.sequence.make(self.ballot.term, NO_OP, b"", "")
             yield Note("log leader", {"shard": self.shard, "term": self.ballot.term})
             yield SetTimer(self.shard, now + self.config.heartbeat_us)
 
     # -- leading -----------------------------------------------------------------------------------------------------
-
-    def begin_to_lead(self, now: int) -> Leading:
-        return Leading(self, now)
 
     def _stored(self, peer: str, stored: Stored, now: int) -> Effects:
         if stored.term > self.ballot.term and not self.is_blank:
