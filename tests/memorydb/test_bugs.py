@@ -1,0 +1,109 @@
+"""What each mechanism is for: a story that goes wrong without it, told of the broken node and of the good one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from durable_redis.formats.resp import Status
+from durable_redis.memorydb.bugs import BUGS
+from durable_redis.memorydb.log.local import LocalLog
+from durable_redis.memorydb.server import MemoryDBServer
+from tests.memorydb.shardtools import Room
+
+OK = Status(b"OK")
+Node = type[MemoryDBServer]
+
+
+def serving(room: Room) -> list[str]:
+    return [name for name in room.names if room[name].node.leadership.serves(room.now)]
+
+
+def until_served_by(room: Room, name: str) -> None:
+    for _ in range(1_000):
+        if name in serving(room):
+            return
+        room.advance(10)
+    raise AssertionError(f"{name} never serves")
+
+
+def told_before_the_log_has_it(node: Node) -> bool:
+    room = Room("n1", node=node)
+    room.send("n1", "SET", "k", "v")
+    return room.told("n1") == [OK]
+
+
+def seen_before_the_log_has_it(node: Node) -> bool:
+    room = Room("n1", node=node)
+    room.send("n1", "SET", "k", "v", connection="writer")
+    room.send("n1", "GET", "k", connection="reader")
+    return room.told("n1", "reader") == [b"v"]
+
+
+def told_when_nobody_knows(node: Node) -> bool:
+    room = Room("n1", node=node, log=LocalLog(patience_us=100_000))
+    room.log.down = True
+    room.send("n1", "SET", "k", "v")
+    room.advance(300)
+    return room.told("n1") == [OK]
+
+
+def old_value_read_after_a_long_sleep(node: Node) -> bool:
+    room = Room("n1", "n2", node=node)
+    room.ask("n1", "SET", "k", "old")
+    room["n1"].asleep = True
+    until_served_by(room, "n2")
+    room.ask("n2", "SET", "k", "new")
+    room.send("n1", "GET", "k", connection="reader")
+    room.wake("n1")
+    return room.told("n1", "reader") == [b"old"]
+
+
+def lease_longer_than_it_may_be(node: Node) -> bool:
+    """The log takes 400 ms: so long ago the renewal was sent when its answer comes."""
+    room = Room("n1", "n2", node=node, log=LocalLog(delay_us=400_000))
+    room.advance(5_000)
+    return room["n1"].node.leadership.lease_until_us - room.now > (2_000 - 400) * 1_000
+
+
+def two_serve(node: Node) -> bool:
+    room = Room("n1", "n2", node=node)
+    room["n1"].asleep = True
+    for _ in range(500):
+        room.advance(10)
+        if len(serving(room)) > 1:
+            return True
+    return False
+
+
+def deposed_leader_differs(node: Node) -> bool:
+    """It has executed a write, and is replaced before it has appended it."""
+    room = Room("n1", "n2", node=node)
+    room.ask("n1", "SET", "k", "old")
+    room.execute("n1", "SET", "mine", "1", connection="writer")
+    room["n1"].asleep = True
+    until_served_by(room, "n2")
+    room.ask("n2", "SET", "k", "new")
+    room.wake("n1")
+    room.advance(200)
+    return room.data("n1") != room.data("n2") or room.told("n1", "writer") == [OK]
+
+
+STORIES: dict[str, Callable[[Node], bool]] = {
+    "answers before the commit": told_before_the_log_has_it,
+    "no tracker": seen_before_the_log_has_it,
+    "unknown is taken for done": told_when_nobody_knows,
+    "no lease": old_value_read_after_a_long_sleep,
+    "lease from the answer": lease_longer_than_it_may_be,
+    "backoff shorter than the lease": two_serve,
+    "append behind anything": deposed_leader_differs,
+    "no rollback": deposed_leader_differs,
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_story_goes_wrong_with_the_bug_and_right_without(name: str) -> None:
+    assert STORIES[name](BUGS[name].node), "the mechanism would not be missed"
+    assert not STORIES[name](MemoryDBServer)
+    assert BUGS[name].sentence.endswith(".")
