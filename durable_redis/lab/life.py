@@ -25,6 +25,8 @@ WORDS = {
     "sent": "accept   the client sends it",
     "executed": "accept   the server executes it: it is in RAM (and in the AOF buffer, if there is a log)",
     "written": "buffer   the server writes the AOF buffer: it is in the page cache",
+    "held": "tracker  the answer has to wait for the log",
+    "logged": "log      the log says that it has it: on platters in two zones at least",
     "answered": "promise  the server says OK",
     "copied": "copy     a replica has executed it, too",
     "synced": "sync     an fsync ends: it is on the platter",
@@ -47,6 +49,8 @@ class Life:
     crashed: int | None = None
     recovered: int | None = None
     copied: int | None = None
+    held: int | None = None
+    logged: int | None = None
     times_us: tuple[tuple[str, int], ...] = ()
     fate: str = ""
 
@@ -119,6 +123,13 @@ def _events(operation: Operation, steps: list[Step]) -> Iterator[tuple[str, int]
                 name = "executed"
             case Note(kind="applied", facts=facts) if stream is not None and facts["replid"] == stream[0]:
                 name = "copied" if facts["offset"] >= stream[1] else ""
+            case Note(kind="held", facts=facts) if (facts["connection"], facts["command"]) == (
+                operation.connection,
+                operation.command,
+            ):
+                name = "held"
+            case Note(kind="appended", facts=facts) if stream is not None and step.machine == node:
+                name = "logged" if facts["offset"] >= stream[1] else ""
             case Append(path=path) if position is not None and step.machine == node and path.endswith(".incr.aof"):
                 name = "written"
             case Send(connection=connection) if position is not None and connection == operation.connection:

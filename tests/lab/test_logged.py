@@ -113,6 +113,16 @@ def test_where_a_kept_write_is() -> None:
     assert run.receipt().rows[0].why.startswith("in the log, on two platters in two zones at least, since ")
 
 
+def test_the_life_of_a_write() -> None:
+    run = run_of(replicas=1)
+    run.write(3, every_ms=10)
+    run.play()
+    life = run.life("w2")
+    names = [name for name, _ in sorted(life.times_us, key=lambda pair: getattr(life, pair[0]))]
+    assert names == ["sent", "executed", "held", "copied", "logged", "answered"]
+    assert "tracker  the answer has to wait for the log" in str(life)
+
+
 def test_a_failover_in_words() -> None:
     run = run_of(replicas=1)
     run.write(20, every_ms=10)
