@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from durable_redis.contract import Exit, Note, Send
-from durable_redis.lab.deployments import MemoryDB
 from durable_redis.redis.config import Config
 from durable_redis.sim.faults import BitRot, Crashed, Skew
 from durable_redis.verify.history import History
@@ -88,15 +87,15 @@ def nothing_is_lost(case: Case) -> Iterator[Found]:
 def buffer_is_bounded(case: Case) -> Iterator[Found]:
     """With durability "async", a primary takes no write while one that the log has not got is too old: so whatever one
     leader loses, it took within `buffer_ms`."""
-    deployment = case.evidence.deployment
-    if not isinstance(deployment, MemoryDB) or deployment.loses_nothing:
+    most_ms = case.evidence.deployment.loses_at_most_ms
+    if most_ms is None:
         return
     lost: dict[str, list[Write]] = {}
     for write in case.lost():
         lost.setdefault(write.place.stream.replid, []).append(write)
     for writes in lost.values():
         span_us = writes[-1].at_us - writes[0].at_us
-        if span_us > deployment.buffer_ms * 1000:
+        if span_us > most_ms * 1000:
             yield *case.end, writes[0].node, f"it lost what it took within {span_us / 1e6:.3f} s, {writes[0]} first"
 
 

@@ -242,6 +242,33 @@ def test_a_primary_that_led_on_and_is_chosen_again_explains_the_losses_of_the_ot
     assert [write.operation.argv[1] for write in Case(evidence).lost()] == [b"w3"]
 
 
+def lost_in_a_failover(first_ms: int) -> Story:
+    """n1 executes w2, some time later w3, and dies; n2 leads without them."""
+    story = written(1, "n2", "n3")
+    story.ask(w(2))
+    story.pass_ms(first_ms)
+    story.ask(w(3))
+    story.crash("n1")
+    story.role("n2", "B", second="A")
+    return story
+
+
+def test_where_a_log_vouches_for_it_nothing_may_be_lost() -> None:
+    story = lost_in_a_failover(1_000)
+    assert judge(story.evidence(home="n2")) == [], "nobody had promised anything"
+    story.deployment.loses_nothing = True
+    found = [finding for finding in judge(story.evidence(home="n2")) if finding.judge == "nothing is lost"]
+    assert ["SET w2 v2" in found[0].sentence, "SET w3 v3" in found[1].sentence] == [True, True]
+    assert "one copy" not in [judge for judge, _ in objections(story.evidence(home="n2"))], "nobody has read it"
+
+
+def test_no_more_is_lost_than_the_buffer_may_hold() -> None:
+    for span_ms, objects in ((9_000, False), (11_000, True)):
+        story = lost_in_a_failover(span_ms)
+        story.deployment.loses_at_most_ms = 10_000
+        assert [judge for judge, _ in objections(story.evidence(home="n2"))] == ["the buffer is bounded"] * objects
+
+
 def test_a_receipt_that_misses_what_is_there_is_seen() -> None:
     story = written(2, "n2", "n3")
     receipt = [(operation, operation.argv[1] != b"w2") for operation in story.operations]

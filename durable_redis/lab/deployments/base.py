@@ -70,6 +70,7 @@ class Deployment(ABC):
     config: Config
     fails_over: bool = False  # whether somebody replaces a primary that does not come back
     loses_nothing: bool = False  # whether it promises that no acknowledged write is ever lost, and one copy of the data
+    loses_at_most_ms: int | None = None  # whether what is lost has been written within so long, and how long
     has_wait: bool = True  # whether its servers know WAIT
     has_log: bool = False  # whether its servers have their data from a log in three zones
     called: ClassVar[str] = ""  # its name in Python, if that is not the name of its class

@@ -171,6 +171,7 @@ class DurableElastiCache(MemoryDB):
         whole_number("ms in buffer_ms", buffer_ms, 100, 600_000)
         self.durability, self.buffer_ms = durability, buffer_ms
         self.loses_nothing = durability == "sync"
+        self.loses_at_most_ms = buffer_ms if durability == "async" else None
         super().__init__(**options)
         given = {"durability": durability} | ({"buffer_ms": buffer_ms} if buffer_ms != 10_000 else {})
         self._options = given | self._options
