@@ -108,9 +108,10 @@ def fresh(chapter: str) -> Console:
 
 
 def sent(console: Console, verb: str, *arguments: object) -> None:
-    """What the browser sends when something in the scene is clicked."""
+    """What the browser sends when something in the scene is clicked, and then for what is behind the tabs."""
     message = {"verb": verb, "arguments": list(arguments), "step": console.run.step, "moves": 1}
     console.scene._handle_custom_msg(message, [])
+    console.scene._handle_custom_msg({"verb": "panels"}, [])
 
 
 def make(console: Console, move: Move) -> None:
