@@ -192,9 +192,13 @@ class Leadership:
             yield from self._step_down(now)
 
     def see(self, entry: Entry, claim: Claim, now: int) -> Effects:
-        """Somebody's leadership, renewal or handover, seen in the log by a replica."""
+        """Somebody's leadership, renewal or handover, seen in the log by a replica.
+
+        A renewal names the leader, too: of a leadership that began before its snapshot, a replica sees nothing else."""
+        if entry.kind != HANDOVER:
+            self.leader = claim.node
         if entry.kind == LEADERSHIP:
-            self.leader, self.epoch = claim.node, entry.id
+            self.epoch = entry.id
         if entry.kind == HANDOVER and claim.successor == self.server.name:
             self.backoff_until_us = now
         else:

@@ -165,6 +165,14 @@ def test_handing_over_takes_no_backoff_and_loses_nothing() -> None:
     assert isinstance(room.ask("n3", "FAILOVER", "TO", "n9"), ErrorReply)
 
 
+def test_a_replica_that_began_behind_the_leadership_entry_learns_the_leader_from_a_renewal() -> None:
+    room = Room("n1", "n2")
+    node = room["n2"].node
+    node.leadership.leader = ""  # as after a snapshot that holds the leadership entry already
+    room.advance(700)
+    assert node.leadership.leader == "n1"
+
+
 def test_a_restarted_leader_without_replicas_waits_for_its_own_old_lease() -> None:
     room = Room("n1")
     room.ask("n1", "SET", "k", "v")
