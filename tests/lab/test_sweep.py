@@ -119,10 +119,19 @@ def disagreeing(points: Sweep) -> list[Point]:
     return [point for point in points if point.lost != point.at_risk or not point.starts or not point.is_prefix]
 
 
+def moments(run: dr.Run) -> list[int]:
+    """The steps after which the server is not as it was before, one in three: at the others a crash finds what it found
+    one step earlier.  (`test_sweep_exhaustive` crashes there, too.)"""
+    recorded = run.playback.recording
+    assert recorded is not None
+    steps, _ = recorded.pictures("n1")
+    return [step for step in steps if step]
+
+
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_marks_are_what_a_crash_takes_at_every_step(situation: str) -> None:
+def test_the_marks_are_what_a_crash_takes_at_every_moment(situation: str) -> None:
     run = SITUATIONS[situation]()
-    points = sweep(run, crashes=CRASHES[:2], steps=range(1, run.steps + 1), tail="lost")
+    points = sweep(run, crashes=CRASHES[:2], steps=moments(run), tail="lost")
     assert disagreeing(points) == []
     assert max(point.lost for point in points) > 0 or "always" in situation
 
@@ -133,7 +142,7 @@ def test_the_marks_are_what_a_crash_takes_at_every_step(situation: str) -> None:
 def test_luck_only_ever_helps(situation: str) -> None:
     """With a seeded tail a prefix of what was unsynced survives; torn records do not."""
     run = SITUATIONS[situation]()
-    points = sweep(run, crashes=["power loss"], steps=range(1, run.steps + 1, 2))
+    points = sweep(run, crashes=["power loss"], steps=moments(run))
     assert all(point.lost <= point.at_risk and point.starts and point.is_prefix for point in points)
     logged = "BGREWRITEAOF" in situation or "log" in situation
     assert not logged or any(point.lost < point.at_risk for point in points)
@@ -141,7 +150,7 @@ def test_luck_only_ever_helps(situation: str) -> None:
 
 def test_with_always_nothing_durable_is_lost_in_a_rewrite() -> None:
     run = with_rewrites_of_commands()
-    assert all(point.lost == 0 for point in sweep(run, crashes=CRASHES[:2], steps=range(1, run.steps + 1, 3)))
+    assert all(point.lost == 0 for point in sweep(run, crashes=CRASHES[:2], steps=moments(run)))
 
 
 def test_survivors_are_the_platter_and_the_whole_records_of_what_was_kept() -> None:
