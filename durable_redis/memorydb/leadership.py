@@ -187,6 +187,7 @@ class Leadership:
         """An append of this node's own met somebody else's."""
         if self.phase is Phase.CAMPAIGNING:
             self.enter(Phase.FOLLOWING)
+            yield from self.server.logbook.read_on(now)
             yield from self.wait(now)
         elif self.leads:
             yield from self._step_down(now)

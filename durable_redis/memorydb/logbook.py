@@ -142,11 +142,10 @@ class Logbook:
                 yield from self._appended(id, checksum, now)
             case Conflict(tail=tail):
                 yield from self.conflicted(tail, now)
-            case Refused(code=code, reason=reason):
-                if self.flight is not None:
-                    yield from self._failed(reason, now)
-                elif code == "BEHIND":
-                    yield from self._is_behind(reason, now)
+            case Refused(pushed=True, reason=reason):
+                yield from self._is_behind(reason, now)
+            case Refused(reason=reason):
+                yield from self._failed(reason, now)
 
     def _appended(self, id: EntryId, checksum: int, now: int) -> Effects:
         flight, self.flight = self.flight, None
@@ -179,7 +178,8 @@ class Logbook:
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def _is_behind(self, reason: str, now: int) -> Effects:
-        """The log does not reach back to the position any more: a snapshot does."""
+        """The log does not reach back to the position any more: a snapshot does.  A leader needs neither; and what a
+        candidate needs will show when its campaign is over."""
         server = self.server
         if server.leadership.phase is Phase.FOLLOWING:
             server.leadership.enter(Phase.RECOVERING)

@@ -7,8 +7,8 @@ import pytest
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.memorydb.claims import Claim
 from durable_redis.memorydb.leadership import LEADERS, TRANSITIONS, Phase
-from durable_redis.memorydb.log import LEADERSHIP, RENEWAL, Appended
-from durable_redis.memorydb.log.local import LocalLog
+from durable_redis.memorydb.log import LEADERSHIP, RENEWAL, Appended, EntryId
+from durable_redis.memorydb.log.local import LocalLog, LocalLogUser
 from durable_redis.memorydb.record import Record
 from tests.memorydb.shardtools import Room
 
@@ -171,6 +171,23 @@ def test_a_replica_that_began_behind_the_leadership_entry_learns_the_leader_from
     node.leadership.leader = ""  # as after a snapshot that holds the leadership entry already
     room.advance(700)
     assert node.leadership.leader == "n1"
+
+
+def test_a_leader_whose_own_entries_are_trimmed_before_it_was_told_of_them_goes_on_leading() -> None:
+    """Its subscription is refused while an append of its own is under way: that append is not."""
+    room = Room("n1", "n2")
+    room.ask("n1", "SET", "k", "v")
+    user = room["n1"].node.logbook.log
+    assert isinstance(user, LocalLogUser)
+    user._seen = EntryId.ZERO  # it has not been told of anything yet
+    room.log.trim(room.log.tail().id)
+    room.send("n1", "SET", "k", "w")
+    user._push()
+    assert user._seen is None, "the subscription has ended, and the append is under way"
+    room.advance(10)
+    assert room.told("n1") == [OK, OK]
+    assert room.leader() == "n1"
+    assert "conflict" not in room["n1"].kinds()
 
 
 def test_a_restarted_leader_without_replicas_waits_for_its_own_old_lease() -> None:

@@ -314,7 +314,7 @@ def test_a_push_must_continue_where_the_last_one_ended():
 def test_a_refused_subscription_ends():
     hand = opened()
     hand.do(hand.log.subscribe(FIRST, hand.now))
-    assert hand.hear(RefusedIs("s1", hand.asked[-1].number, "BEHIND", "why")) == [Refused("BEHIND", "why")]
+    assert hand.hear(RefusedIs("s1", hand.asked[-1].number, "BEHIND", "why")) == [Refused("BEHIND", "why", pushed=True)]
     hand.event(Closed(hand.connection, "reset"))
     hand.wait()
     hand.open()

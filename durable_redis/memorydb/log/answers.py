@@ -75,10 +75,12 @@ class Refused:
     BEHIND      the entry that was named has been trimmed away: begin from a snapshot
     NOENTRY     the log has no such entry
     BADREQUEST  it cannot be understood, or is too large
-    """
+
+    `pushed`: a subscription is refused, and has ended."""
 
     code: str
     reason: str
+    pushed: bool = False
 
 
 Answer: TypeAlias = Appended | Conflict | Unknown | Entries | Tail | Trimmed | Refused

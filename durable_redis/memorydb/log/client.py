@@ -272,6 +272,7 @@ class LogClient:
     def _take_push(self, subscription: AskSubscription, reply: LogReply) -> None:
         answer = self._answer_of(reply)
         if isinstance(answer, Refused):
+            answer = replace(answer, pushed=True)
             self._subscription = None
         elif isinstance(answer, Entries):
             if self._pushed not in (None, answer.base):

@@ -8,6 +8,7 @@ come with a later event.  A test may append to the `LocalLog` itself, as another
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Event, SetTimer, TimerFired
@@ -136,11 +137,12 @@ class LocalLogUser:
         if self._seen is None:
             return
         found = self.log.read(self._seen, pushed=True)
-        self._answers.append(found)
         if isinstance(found, Refused):
+            found = replace(found, pushed=True)
             self._seen = None
         elif found.entries:
             self._seen = found.entries[-1].id
+        self._answers.append(found)
 
     def take_answers(self) -> list[Answer]:
         answers, self._answers = self._answers, []
