@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from durable_redis.contract import Received
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.memorydb.claims import Claim, ClaimError
 from durable_redis.memorydb.config import MemoryDBConfig
@@ -203,6 +204,61 @@ def test_a_leader_deletes_what_expires_and_the_replica_hears_of_it() -> None:
     room.advance(300)
     assert room.data("n1") == room.data("n2") == {}
     assert entries(room)[-1] in ((DATA, [[b"DEL", b"k"]]), (RENEWAL, "n1"))
+
+
+# -- what it says of itself -------------------------------------------------------------------------------------------
+
+
+def test_a_node_says_who_it_is() -> None:
+    room = Room("n1", "n2")
+    room.ask("n1", "SET", "k", "v")
+    room.ask("n2", "PING")
+    assert room.ask("n1", "ROLE") == [b"master", 27, [[b"n2", b"6379", b""]]]
+    assert room.ask("n2", "ROLE") == [b"slave", b"n1", 6379, b"connected", 27]
+    info = room.ask("n2", "INFO")
+    assert isinstance(info, bytes)
+    fields = dict(line.split(":") for line in info.decode().splitlines())
+    assert (fields["role"], fields["phase"], fields["master_host"]) == ("slave", "following", "n1")
+    assert fields["log_position"] == fields["log_tail"]
+    assert (fields["log_offset"], fields["durability"]) == ("27", "sync")
+    assert b"cluster_state:ok" in room.ask("n2", "CLUSTER", "INFO")  # type: ignore[operator]
+    assert room.ask("n1", "CLUSTER", "MYID") == b"n1"
+    assert room.ask("n1", "CLUSTER", "KEYSLOT", "foo") == 12182
+
+
+def test_a_session() -> None:
+    room = Room("n1")
+    assert room.ask("n1", "CLIENT", "SETNAME", "me") == OK
+    assert room.ask("n1", "CLIENT", "GETNAME") == b"me"
+    assert error(room.ask("n1", "CLIENT", "SETNAME", "two words")).startswith("ERR Client names cannot")
+    assert room.ask("n1", "CLIENT", "ID") == 1
+    assert error(room.ask("n1", "HELLO", "4")).startswith("NOPROTO")
+    hello = room.ask("n1", "HELLO")
+    assert isinstance(hello, list)
+    assert hello[:2] == [b"server", b"redis"]
+    assert error(room.ask("n1", "CONFIG", "GET", "*")).startswith("ERR unknown command 'CONFIG'")
+    assert room.ask("n1", "QUIT") == OK
+    assert room["n1"].closed == ["one"]
+
+
+def test_nonsense_is_answered_and_hung_up_on() -> None:
+    room = Room("n1")
+    room.send("n1", "SET", "k", "v")
+    machine = room["n1"]
+    machine.deliver(Received("one", b"*1\r\n$x\r\n"), room.now)
+    assert room.told("n1") == [], "the answer before it still waits"
+    room.advance(10)
+    assert room.told("n1")[0] == OK
+    assert "Protocol error" in error(room.told("n1")[1])
+    assert machine.closed == ["one"]
+
+
+@pytest.mark.parametrize("words", [("FAILOVER", "n2"), ("FAILOVER", "TO"), ("FAILOVER", "TO", "n1")])
+def test_a_handover_to_nobody_is_refused(words: tuple[str, ...]) -> None:
+    room = Room("n1", "n2")
+    assert error(room.ask("n1", *words)).startswith("ERR")
+    assert error(room.ask("n2", "FAILOVER")).startswith("ERR FAILOVER is for the primary")
+    assert room.leader() == "n1"
 
 
 # -- its parts --------------------------------------------------------------------------------------------------------
