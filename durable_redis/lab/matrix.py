@@ -146,6 +146,14 @@ SETUPS: Mapping[str, Setup] = {
     "ElastiCache, Multi-AZ": Setup("ElastiCache(replicas=2, detection_ms=3000, clients=2)"),
 }
 
+LOGGED: Mapping[str, Setup] = {
+    "MemoryDB": Setup("MemoryDB(replicas=2, clients=2)"),
+    "MemoryDB, one node": Setup("MemoryDB(replicas=0, clients=2)"),
+    "ElastiCache, sync": Setup("ElastiCache(durability='sync', clients=2)"),
+    "ElastiCache, async": Setup("ElastiCache(durability='async', clients=2)"),
+}
+"""Those that have a log in three zones."""
+
 # -- the matrix -------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import pytest
 from durable_redis.lab import matrix as matrices
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.matrix import END_MS, FAULTS, SETUPS, Matrix, matrix, play
+from durable_redis.lab.matrix import END_MS, FAULTS, LOGGED, SETUPS, Matrix, matrix, play
 from durable_redis.lab.receipt import take
 
 PAIRS = (
@@ -91,3 +91,11 @@ def test_every_setup_can_be_built_and_a_place_that_is_not_there_is_named():
         matrix(faults=["fire"])
     with pytest.raises(LabError, match="no cell"):
         Matrix(())["one node, snapshots", next(iter(FAULTS))]
+
+
+def test_a_log_in_three_zones_loses_nothing_to_anything_that_befalls_the_nodes():
+    faults = ("zone is cut off", "wrong heir", "all lose power")
+    logged = matrix({name: LOGGED[name] for name in ("MemoryDB", "ElastiCache, async")}, faults)
+    assert [logged["MemoryDB", fault].lost for fault in faults] == [0, 0, 0]
+    assert [logged["ElastiCache, async", fault].lost > 0 for fault in faults] == [True, False, False]
+    assert logged["ElastiCache, async", "zone is cut off"].silent_us < logged["MemoryDB", "zone is cut off"].silent_us
