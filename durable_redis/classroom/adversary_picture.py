@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from durable_redis.classroom.picture import LINE, as_text
-from durable_redis.lab.figures import BLUE, INK, ORANGE
+from durable_redis.lab.figures import BLUE, INK, NIGHT, ORANGE
 
 if TYPE_CHECKING:
     from durable_redis.classroom.adversary import Adversary, Reveal
@@ -31,7 +31,7 @@ def draw(reveal: Reveal) -> str:
     height = HEIGHT + LINE_HEIGHT * len(reveal.lines) + 6
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(words)}" font-family="sans-serif" font-size="12" fill="{INK}">',
+        f'role="img" aria-label="{escape(words)}" font-family="sans-serif" font-size="12" fill="{INK}">{NIGHT}',
         f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="{LINE}"/>',
         as_text(16, 26, f"What a {hunt.crash} costs, by its instant", size=14, weight=700),
         as_text(16, 44, "acknowledged writes", size=10),

@@ -1,8 +1,8 @@
 """The picture of the ledger: each prediction, and for each word of confidence what it promises and what came true.
 
-The law of this file: SVG with presentation attributes only, because static pages strip everything else.  Shapes carry
-what colours repeat: a square for a prediction that came true, a cross for one that did not, a ring for one that is not
-counted; on the scales a bar for the share that is promised, a dot for the share that came true.
+The law of this file: SVG with presentation attributes only (and `NIGHT`), because static pages strip everything else.
+Shapes carry what colours repeat: a square for a prediction that came true, a cross for one that did not, a ring for one
+that is not counted; on the scales a bar for the share that is promised, a dot for the share that came true.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from durable_redis.classroom.calibration import CAME_TRUE, DID_NOT, Bucket
-from durable_redis.lab.figures import BLUE, INK, ORANGE
+from durable_redis.lab.figures import BLUE, INK, NIGHT, ORANGE
 
 if TYPE_CHECKING:
     from durable_redis.classroom.ledger import Row
@@ -37,7 +37,7 @@ def draw(buckets: Sequence[Bucket], rows: Sequence[Row] = ()) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-label="How many predictions came true. {words}." font-family="sans-serif" font-size="12" '
-        f'fill="{INK}">',
+        f'fill="{INK}">{NIGHT}',
         f'<rect x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8" fill="#ffffff" stroke="{LINE}"/>',
         *_list(listed, len(rows)),
         f'<g transform="translate(0 {top})">',

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
-from durable_redis.console.pens import INK, PAPER, SOFT, rect, text
+from durable_redis.console.pens import INK, PAPER, SOFT, rect, sheet, text
 
 WIDTH, MARGIN = 800, 18
 BOX_WIDTH, BOX_HEIGHT, GAP, LANE = 190, 34, 22, 16
@@ -52,8 +52,7 @@ class Diagram:
     def svg(self) -> str:
         height = 2 * MARGIN + len(self.states) * (BOX_HEIGHT + GAP) - GAP
         parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="100%" role="img" '
-            f'aria-label="A state machine" font-family="sans-serif" font-size="12" fill="{INK}">',
+            sheet(WIDTH, height, 'role="img" aria-label="A state machine" font-family="sans-serif"'),
             rect(0.5, 0.5, WIDTH - 1, height - 1, 10, PAPER, BORDER, 1),
             *self._lanes(),
             *(part for state in self.states for part in self._state(state)),

@@ -1,4 +1,4 @@
-"""Pens for still pictures: a text, a box, a group, as SVG with presentation attributes only.
+"""Pens for still pictures: a sheet, a text, a box, a group, as SVG with presentation attributes only.
 
 The law of this file: an attribute that says what the picture says anyway is left out, so that a picture stays small.
 """
@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
+from durable_redis.lab.figures import NIGHT
+
 INK, SOFT, PAPER = "#1f2933", "#616e7c", "#ffffff"
+
+
+def sheet(width: int, height: int, attributes: str) -> str:
+    """The beginning of a picture that is as wide as the page lets it be, and knows a night."""
+    size = f'viewBox="0 0 {width} {height}" width="100%"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {attributes} font-size="12" fill="{INK}">{NIGHT}'
 
 
 def moved(y: int, parts: Iterator[str]) -> str:

@@ -1,8 +1,9 @@
 """The static twin: a still of the console as a picture and as a text, for every page that has no kernel.
 
-The law of this file: the picture is SVG with presentation attributes only (no style, script, id, class or defs), at
-most 15 KB, so that every page that shows pictures at all shows it, as wide as the page lets it be; the text stands by
-itself, because a notebook that is not trusted yet shows nothing else.  The same still gives the same bytes.
+The law of this file: the picture is SVG with presentation attributes only (no script, id, class or defs, and no style
+but that of dark pages, without which it is whole), at most 15 KB, so that every page that shows pictures at all shows
+it, as wide as the page lets it be; the text stands by itself, because a notebook that is not trusted yet shows nothing
+else.  The same still gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from durable_redis.console import layout, matrix, model, timeline
 from durable_redis.console.film import FSYNCING, Film
-from durable_redis.console.pens import INK, PAPER, SOFT, moved, rect, text, wrapped
+from durable_redis.console.pens import INK, PAPER, SOFT, moved, rect, sheet, text, wrapped
 from durable_redis.console.roomview import (
     AMBER,
     BLUE,
@@ -113,8 +114,7 @@ def draw(film: Film, still: dict[str, Any]) -> str:
     height = track_top + 86 + 20 * len(timeline.crashes(film))
     width = 912 + 2 * MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="100%" '
-        f'font-family="{FONT}" font-size="12" fill="{INK}">',
+        sheet(width, height, f'font-family="{FONT}"'),
         f'<rect x="0.5" y="0.5" width="{width - 1}" height="{height - 1}" rx="10" fill="{PAPER}" stroke="{LINE}"/>',
         f'<g transform="translate({MARGIN} 0)">',
         text(0, 30, still["time"], size=19, weight=700),

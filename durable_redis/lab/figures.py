@@ -1,4 +1,7 @@
-"""Figures of the book that are drawn by matplotlib: colours that everybody can tell apart, and shapes beside them."""
+"""Figures of the book that are drawn by matplotlib: colours that everybody can tell apart, and shapes beside them.
+
+On a dark page such a figure stays a light card: its colours were chosen on white.  A picture that is SVG knows a night.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
 # Okabe and Ito, "Color Universal Design" (2008).
 BLUE, ORANGE, GREEN, SKY, PURPLE = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#CC79A7"
 INK = "#1f2933"
+NIGHT = "<style>@media (prefers-color-scheme:dark){svg:root{filter:invert(.9) hue-rotate(180deg)}}</style>"
+"""What an SVG of this book begins with.  On a dark page it is turned over: light ink on dark paper, and each hue stays.
+
+"Dark" is what the page around says of itself, and else the reader's system.  Where pages strip styles, it stays a light
+card; where it is no picture of its own, but a part of the page (`:root` is the page then), too."""
 STYLES = {
     "process kill": (GREEN, "-", "o"),
     "power loss": (ORANGE, "-", "s"),

@@ -92,6 +92,7 @@ SECOND_DATA = ("cells", 2, "outputs", 0, "data")
         (set_at("cells", 1, "source", "@interact\ndef f(): ..."), "code cell 1 uses 'interact'"),
         (set_at("cells", 1, "source", "clear_output()"), "code cell 1 uses 'clear_output'"),
         (drawn(SVG.replace("<circle", "<style/><circle")), "code cell 2: the SVG has a <style>"),
+        (drawn(SVG.replace("<circle", "<style>svg{color:red}</style><circle")), "code cell 2: the SVG has a <style>"),
         (drawn(SVG.replace("<circle", "<script/><circle")), "code cell 2: the SVG has a <script>"),
         (drawn(SVG.replace("<circle", "<defs/><circle")), "code cell 2: the SVG has a <defs>"),
         (drawn(SVG.replace('r="3"', 'id="a"')), "the SVG has the attribute id on <circle>"),

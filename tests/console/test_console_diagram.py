@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 import durable_redis as dr
+from durable_redis.lab.figures import NIGHT
 from durable_redis.redis.sentinel.failover import TRANSITIONS, State
 
 MODULES = ("sentinel.failover", "replication.phase", "cluster.election", "persistence.aof")
@@ -26,7 +27,8 @@ def test_every_state_and_every_way_is_in_the_picture_and_in_the_words(module):
     down = sum(target in order[order.index(state) + 1 :][:1] for state, after in table.items() for target in after)
     tags = [element.tag.rpartition("}")[2] for element in root.iter()]
     assert tags.count("circle") == sum(map(len, table.values())) - down
-    assert not {"style", "script", "defs"} & set(tags)
+    assert tags.count("style") == picture.svg.count(NIGHT) == 1
+    assert not {"script", "defs"} & set(tags)
     assert len(picture.svg) < 15 * 1024
 
 

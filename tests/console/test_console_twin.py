@@ -10,6 +10,7 @@ import pytest
 import durable_redis as dr
 from durable_redis.console import model
 from durable_redis.console.film import Film
+from durable_redis.lab.figures import NIGHT
 
 FORBIDDEN = {"style", "script", "defs", "foreignObject", "image", "a", "use", "animate"}
 PRESENTATION = {
@@ -66,6 +67,8 @@ def test_the_picture_has_presentation_attributes_only_and_is_small(run):
     for step in (0, run.steps // 3, run.steps):
         svg = run.picture(step).svg
         assert len(svg.encode()) <= MOST_BYTES
+        assert svg.count(NIGHT) == 1
+        svg = svg.replace(NIGHT, "")  # as pages show it that strip styles
         for element in ElementTree.fromstring(svg).iter():
             assert element.tag.removeprefix("{http://www.w3.org/2000/svg}") not in FORBIDDEN
             assert set(element.attrib) <= PRESENTATION
