@@ -5,6 +5,6 @@ never ask a server what it believes: the judge of a promise must not be the one 
 
 Reading order: `history` and `models` (what the clients saw, and what one key may answer), `linearizability` (is there
 an order in which it all makes sense?); `evidence` (what is left of a run), `streams` and `reference` (what every server
-should have held at every moment), `invariants` (the laws) with `epochs`, `promises` and `convergence`; `fuzz` (random
-faults, and the smallest schedule that breaks a law).
+should have held at every moment), `invariants` (the laws) with `epochs`, `leases`, `promises` and `convergence`; `fuzz`
+(random faults, and the smallest schedule that breaks a law).
 """

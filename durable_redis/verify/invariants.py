@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from durable_redis.sim import EPOCH_US
-from durable_redis.verify import convergence, epochs, promises
+from durable_redis.verify import convergence, epochs, leases, promises
 from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.judging import Case, Finding, Judge
 from durable_redis.verify.reference import ANSWER, INVENTED, OFFSET, SHARED_ID, UNASKED
@@ -120,6 +120,7 @@ JUDGES = (
     Judge("copies are copies", "as many replicas as WAIT has told hold the write", _copies_are_copies),
     Judge("one vote an epoch", "nobody votes for two in one epoch, not even after a crash", epochs.one_vote),
     Judge("one leader an epoch", "an epoch has one leader, and promotes one server", epochs.one_leader),
+    Judge("one lease a shard", "no two nodes of a shard hold a lease at one time", leases.one_lease),
     Judge("one owner a slot", "no two primaries own a slot under the same config epoch", epochs.one_owner),
     Judge("the log keeps", "a log keeps what its fsync policy promises, on its own disk", promises.kept_promises),
     Judge(

@@ -262,6 +262,23 @@ def test_where_a_log_vouches_for_it_nothing_may_be_lost() -> None:
     assert "one copy" not in [judge for judge, _ in objections(story.evidence(home="n2"))], "nobody has read it"
 
 
+def test_two_leases_at_one_time_are_seen() -> None:
+    def with_leases(gap_ms: int, between: str = "") -> list[tuple[str, str]]:
+        story = Story()
+        for node in ("n1", "n2"):
+            story.step(node, Note("leads", {"epoch": len(story.steps), "shard": "s1", "old": ""}))
+            story.step(node, Note("lease", {"until_us": EPOCH_US + story.now_us + 2_000_000}))
+            story.pass_ms(gap_ms)
+            if between:
+                story.step(node, Note(between, {}))
+        return objections(story.evidence())
+
+    assert with_leases(2_100) == []
+    assert with_leases(1_500) == [("one lease a shard", "n2")]
+    assert with_leases(1_500, "deposed") == [("one lease a shard", "n2")], "who is deposed may not know it yet"
+    assert with_leases(1_500, "handed over") == []
+
+
 def test_no_more_is_lost_than_the_buffer_may_hold() -> None:
     for span_ms, objects in ((9_000, False), (11_000, True)):
         story = lost_in_a_failover(span_ms)

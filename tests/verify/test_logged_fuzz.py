@@ -34,6 +34,7 @@ def test_nothing_acknowledged_is_ever_lost(deployment: str, seeds: int) -> None:
     [
         ("answers before the commit", ("process kill", "partition"), 12, {"nothing is lost", "one copy"}),
         ("no tracker", ("partition",), 6, {"one copy"}),
+        ("backoff shorter than the lease", ("pause",), 0, {"one lease a shard"}),
         ("unknown is taken for done", ("partition", "power loss"), 22, {"nothing is lost"}),
     ],
 )
