@@ -34,6 +34,7 @@ from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import ElastiCache, MemoryDB, Redis, RedisCluster, ReplicatedRedis
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.receipt import Receipt
+from durable_redis.lab.recovery import recoveries
 from durable_redis.lab.run import Run, replay
 from durable_redis.lab.source import source
 from durable_redis.lab.sweep import Sweep, sweep
@@ -58,6 +59,7 @@ __all__ = [
     "diagram",
     "fuzz",
     "linearizable",
+    "recoveries",
     "replay",
     "scenarios",
     "source",
