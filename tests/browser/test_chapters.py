@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BOOK = Path(__file__).parents[2] / "book"
-CHAPTERS = sorted(BOOK.glob("[0-9]*.ipynb"))
+FIRST, *CHAPTERS = sorted(BOOK.glob("[0-9]*.ipynb"))
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
@@ -17,11 +17,17 @@ def test_a_chapter_runs_from_top_to_bottom(notebook_page, path):
     assert page.locator(".dr-scene").count() >= 1
 
 
-def test_the_first_minute_of_the_book(notebook_page):
-    """Chapter 00, as its first paragraph asks: crash the node, choose how, restart it, and read what is gone."""
+def test_the_first_chapter_runs_too_and_is_used(notebook_page):
+    """One page for both: it takes a while to come up."""
+    page = notebook_page(FIRST)
+    the_first_minute(page)
+    a_claim_leads_to_its_proof_and_a_hunt_is_clicked(page)
+
+
+def the_first_minute(page):
+    """As its first paragraph asks: crash the node, choose how, restart it, and read what is gone."""
     from playwright.sync_api import expect
 
-    page = notebook_page(BOOK / "00_crash_your_first_node.ipynb")
     page.evaluate("document.querySelector('.dr-scene').scrollIntoView()")
     console = page.locator(".jp-Cell", has=page.locator(".dr-scene")).first
     expect(console.locator(".dr-sentence")).to_contain_text("107 acknowledged · 98 durable · 9 at risk")
@@ -36,11 +42,10 @@ def test_the_first_minute_of_the_book(notebook_page):
     expect(console.locator(".dr-panel")).to_contain_text("w104 to w107")
 
 
-def test_a_claim_leads_to_its_proof_and_a_hunt_is_clicked(notebook_page):
-    """Chapter 00: from the summary to the section that proves a claim; and a crash of the adversary's, by its form."""
+def a_claim_leads_to_its_proof_and_a_hunt_is_clicked(page):
+    """From the summary to the section that proves a claim; and a crash of the adversary's, by its form."""
     from playwright.sync_api import expect
 
-    page = notebook_page(BOOK / "00_crash_your_first_node.ipynb")
     page.get_by_role("link", name="4.2", exact=True).click()
     expect(page.get_by_role("heading", name="4.2 · How many are at risk?")).to_be_in_viewport()
     page.get_by_label("crash at (ms)").fill("noon")
