@@ -53,8 +53,9 @@ class Place:
         return self
 
     def until(self, kind: str) -> Place:
-        """Step until the snapshotter has noted this."""
-        while self.world.step():
+        """Step until the snapshotter has noted this, for at most 20 s of the room's time."""
+        end_us = self.world.now_us + 20_000_000
+        while self.world.step(by_us=end_us):
             step = self.world.journal.steps[-1]
             if isinstance(step.what, Note) and step.what.kind == kind:
                 return self
