@@ -92,12 +92,17 @@ def _series(film: Film) -> tuple[list[int], dict[str, list[int | None]]]:
         for step, row in zip(column.steps, column.rows, strict=True):
             changes.setdefault(step, []).append((place, row))
     now: list[list[int]] = [column.rows[0] for column in (*columns, *film.heads)]
-    steps = sorted(changes)
+    steps: list[int] = []
+    before: list[list[int]] | None = None
     series: dict[str, list[int | None]] = {crash: [] for crash in crashes(film)}
-    for step in steps:
+    for step in sorted(changes):
         for place, row in changes[step]:
             now[place] = row
         leading = [now[head] for (head,) in now[len(columns) :] if head >= 0]
+        if leading == before:  # the picture of a replica has changed
+            continue
+        before = leading
+        steps.append(step)
         rows = [dict(zip(NODE_ROW, row, strict=True)) for row in leading]
         for crash, risks in series.items():
             risks.append(_together([at_risk(row, crash) for row in rows]))
