@@ -203,3 +203,9 @@ def test_the_checker_lets_good_imports_be(name, source):
 
 def test_a_module_without_its_law_is_seen():
     assert problems_of("lab/sweep", "x = 1") == ["does not open with its law in a docstring"]
+
+
+def test_every_test_module_has_a_name_of_its_own():
+    """pytest imports them by their bare names: of two with the same one, the second is not collected."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(name for name in names if names.count(name) > 1) == []
