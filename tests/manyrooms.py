@@ -56,4 +56,18 @@ def managed():
     return run
 
 
-ROOMS = {"failed over": failed_over, "stalled": stalled, "cluster": cluster, "managed": managed}
+def logged():
+    """A primary cut off from the log, which has a replica take its place; then a zone goes dark."""
+    run = dr.MemoryDB(replicas=2).start(seed=7)
+    run.write(80, every_ms=10)
+    run.partition(["n1"], at_ms=run.now_ms + 300)
+    run.play(run.now_ms + 4500)
+    run.heal_network()
+    run.write(40, every_ms=10)
+    run.command("SNAPSHOT", node="snapshotter")
+    run.outage("c", at_ms=run.now_ms + 200)
+    run.play(run.now_ms + 600)
+    return run
+
+
+ROOMS = {"failed over": failed_over, "stalled": stalled, "cluster": cluster, "managed": managed, "logged": logged}

@@ -20,6 +20,8 @@ from durable_redis.console.words import listed, ranged
 NEWEST_WRITES = 10
 """So many writes are on the board."""
 MOST_ROWS = 7
+NOBODY = ""
+"""Whose the shared log is."""
 MOST_RUNS = 3
 """So many runs of neighbours are named in a sentence."""
 FEW_NODES = 3
@@ -41,6 +43,7 @@ PLATTER = Tier("platter", "P", "platter")
 RDB = Tier("RDB", "S", "durable_snapshot")
 RDB_CACHE = Tier("RDB, page cache", "C", "snapshot")
 RDB_PLATTER = Tier("RDB, platter", "S", "durable_snapshot")
+LOG = Tier("shared log", "L", "log")
 TOLD = Tier("OK was said", "OK", "answered")
 NEEDS_POWER = ("executed", "buffer", "written", "snapshot")
 """The marks of the places that hold nothing on a machine without power."""
@@ -61,6 +64,8 @@ class Group:
 def tiers(film: Film) -> tuple[Tier, ...]:
     """The places that a node of this deployment has, from the most fragile to the most lasting."""
     config = film.playback.deployment.config
+    if film.has_log:
+        return RAM, LOG
     if film.many:
         if not config.appendonly:
             return (RAM, RDB) if config.save else (RAM,)
@@ -77,6 +82,9 @@ def places(film: Film) -> list[tuple[str, Tier]]:
     nodes = list(film.nodes)
     if not film.many:
         return [(nodes[0], tier) for tier in tiers(film)]
+    if film.has_log:
+        rows = [(name, RAM) for name in nodes[: MOST_ROWS - 2]]
+        return [rows[0], (NOBODY, LOG), *rows[1:]]
     kinds = [tier for tier in tiers(film) if tier.mark in ("executed", "platter", "durable_snapshot")]
     if len(nodes) * len(kinds) < MOST_ROWS:
         return [(name, tier) for name in nodes for tier in kinds]
@@ -119,6 +127,8 @@ def surviving(film: Film, row: Row) -> int:
     """How many writes the node has if it is up; how many a restart would find if it is not, with the power on."""
     if row["state"] == UP:
         return row["held"]
+    if film.has_log:
+        return row["log"]
     return row["written"] if film.playback.deployment.config.appendonly else row["snapshot"]
 
 
@@ -147,8 +157,8 @@ def heads(film: Film, step: int) -> list[Head | None]:
         row = node_row(film, names[place], step)
         rows = {name: node_row(film, name, step) for name in share.nodes if name != names[place]}
         others = {name: other for name, other in rows.items() if other["state"] <= STARTING}
-        safe = [_common(film, row, other) for other in others.values()]
-        found.append(Head(names[place], row, max(safe, default=0), others))
+        safe = [*(_common(film, row, other) for other in others.values()), row["log"]]
+        found.append(Head(names[place], row, max(safe), others))
     return found
 
 
@@ -170,6 +180,8 @@ def fate(film: Film, write: Written, head: Head | None) -> str:
             return "gone"
         return "risk" if write.place >= head.safe else ""
     if any(holds(film, row, row["executed"], write) for row in head.others.values()):
+        return ""
+    if film.has_log and holds(film, head.row, head.row["log"], write):
         return ""
     return "disk" if holds(film, head.row, surviving(film, head.row), write) else "gone"
 
@@ -199,9 +211,10 @@ def board(film: Film, step: int) -> dict[str, Any]:
     rows = [(TOLD.words, TOLD.letter, ["in" if 0 < write.answered <= step else "out" for write in shown])]
     for name, tier in places(film):
         cells = [
-            _cell(film, write, is_lost, name, nodes[name], tier) for write, is_lost in zip(shown, lost, strict=True)
+            _cell(film, write, is_lost, name, nodes[name], tier) if name else _log_cell(film, write, is_lost, nodes)
+            for write, is_lost in zip(shown, lost, strict=True)
         ]
-        rows.append((f"{tier.words} of {name}", tier.letter, cells))
+        rows.append((f"{tier.words} of {name}" if name else f"the {tier.words}", tier.letter, cells))
     groups = _groups_of_many(film, fate_of, shown, step) if film.many else _groups_of_one(film, first, shown, step)
     return {"names": [write.name for write in shown], "lost": lost, "rows": rows, "groups": groups}
 
@@ -214,6 +227,16 @@ def _cell(film: Film, write: Written, lost: bool, name: str, row: Row, tier: Tie
     if is_in(film, write, row, tier):
         return "in"
     return "gone" if lost else "out"
+
+
+def _log_cell(film: Film, write: Written, lost: bool, nodes: Mapping[str, Row]) -> str:
+    return "in" if in_log(film, write, nodes) else "gone" if lost else "out"
+
+
+def in_log(film: Film, write: Written, nodes: Mapping[str, Row]) -> bool:
+    """Whether the shared log has a write, as far as any server has been told."""
+    share = film.playback.deployment.shares[write.share]
+    return any(holds(film, nodes[name], nodes[name]["log"], write) for name in share.nodes)
 
 
 def fates(film: Film, step: int) -> dict[int, str]:
@@ -255,7 +278,13 @@ def _groups_of_many(film: Film, fate_of: dict[int, str], shown: Sequence[Written
             if writes and head is not None:
                 words = {"gone": _gone_words, "disk": _disk_words, "risk": _risk_words}[kind](film, writes, head, step)
                 groups.append(_group(film, writes, shown, words, "gone" if kind == "gone" else "risk"))
-    if not fate_of and promised(film, step):
+    nodes = {name: node_row(film, name, step) for name in film.nodes}
+    told = promised(film, step)
+    if film.has_log and told and all(in_log(film, write, nodes) for write in told):
+        groups.append(
+            Group((), "every OK so far is in the shared log, and would survive the death of every node", "safe")
+        )
+    elif not fate_of and told:
         death = f"the death of {found[0].name}" if len(found) == 1 and found[0] else "the death of any one node"
         groups.append(Group((), f"every OK so far would survive {death}", "safe"))
     return groups

@@ -35,6 +35,8 @@ DETAIL = 18
 CHANNEL = 34
 PILL_HEIGHT = 38
 ENDPOINT_WIDTH = 210
+LABEL = 18
+"""The line of words on a band."""
 FOOT = 24
 """A line of words below the zones."""
 
@@ -44,13 +46,15 @@ Point = tuple[int, int]
 
 
 class Room(NamedTuple):
-    """What there is to be placed.  `lanes`: how many a card has; `watchers`: sentinels by zone."""
+    """What there is to be placed.  `lanes`: how many a card has; `watchers`: sentinels, or the replicas of a
+    shared log, by zone; `band`: what is written on a band that runs across the zones around them."""
 
     zones: Mapping[str, Sequence[str]]
     clients: Sequence[str]
     lanes: int
     watchers: Mapping[str, Sequence[str]] = {}
     outside: Sequence[str] = ()
+    band: str = ""
 
 
 def arrange(room: Room) -> dict[str, Any]:
@@ -79,6 +83,7 @@ def _side_by_side(room: Room) -> dict[str, Any]:
         "zones": {zone: (0, 0, WIDTH, height)},
         "nodes": {node: box},
         "controls": {},
+        "band": [],
         "clients": pills,
         "routes": {f"{name} {node}": [(x + width, y + tall // 2), port] for name, (x, y, width, tall) in pills.items()},
         "lane": [124, 66, CARD_TOP],
@@ -96,7 +101,8 @@ class _Columns:
         self.width = (WIDTH - GAP * (len(self.names) - 1)) // len(self.names)
         self.lefts = [place * (self.width + GAP) for place in range(len(self.names))]
         self.top = BAND + HEADER
-        self.cards_end = self.top + self.rows * (self.card + CHANNEL)
+        self.lowest = self.top + self.rows * (self.card + CHANNEL) - CHANNEL  # where the last row of cards ends
+        self.cards_end = self.lowest + CHANNEL + (LABEL if room.band else 0)
         self.nodes = self._cards()
         self.controls = self._pills()
         self.heads = self._band()
@@ -114,6 +120,7 @@ class _Columns:
             "zones": {name: (x, BAND, self.width, height) for name, x in zip(self.names, self.lefts, strict=True)},
             "nodes": self.nodes,
             "controls": {**self.controls, **outside},
+            "band": [self.room.band, (0, self.cards_end - 28, WIDTH, PILL_HEIGHT + 36)] if self.room.band else [],
             "clients": clients,
             "routes": {f"{one} {other}": self.route(one, other) for one, other in combinations(boxes, 2)},
             "lane": [96, 60, CARD_TOP + DETAIL - 4],
@@ -188,6 +195,10 @@ class _Columns:
 
     def _beside(self, one: str, other: str) -> list[Point]:
         (x, y, width, height), (other_x, _, other_width, _) = self._box(one), self._box(other)
+        names = list(self.heads)
+        if abs(names.index(one) - names.index(other)) > 1:  # somebody stands between them
+            begin, end, bottom, line = x + width // 2, other_x + other_width // 2, y + height, BAND - 3
+            return [(begin, bottom), (begin, line), (end, line), (end, bottom)]
         ends = (x + width, other_x) if x < other_x else (x, other_x + other_width)
         return [(ends[0], y + height // 2), (ends[1], y + height // 2)]
 
@@ -255,7 +266,7 @@ class _Columns:
         if one in self.controls:
             begin = (x + width // 2, y)
             return [begin, (begin[0], channel), (end[0], channel), end]
-        if self._column(one) == self._column(other) and y + height + CHANNEL == self.cards_end:
+        if self._column(one) == self._column(other) and y + height == self.lowest:
             return [(end[0], y + height), end]
         gutter = self._gutter_towards(self._column(one), end[0])
         side = x + width if gutter > x else x

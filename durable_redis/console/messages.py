@@ -7,6 +7,7 @@ they are there, and how far they are; that is *chatter*, and only whoever goes e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from durable_redis.console.words import commands, label, ranged, replies, spoken
@@ -15,6 +16,18 @@ from durable_redis.redis.cluster.bus import Kind
 CARRIED_ALONG = (b"SELECT", b"PING", b"REPLCONF", b"MULTI", b"EXEC")
 """What stands in a replication stream beside the writes."""
 DECISIONS = {b"PSYNC": "PSYNC", Kind.AUTH_REQUEST.value.encode(): "vote?", Kind.AUTH_ACK.value.encode(): "vote"}
+LOG_VERBS = {
+    b"APPEND": (7, "append"),
+    b"APPENDED": (5, "appended"),
+    b"CONFLICT": (4, "conflict"),
+    b"REPLICATE": (10, "replicate"),
+    b"STORED": (7, "stored"),
+    b"CAMPAIGN": (5, "vote?"),
+    b"VOTE": (7, "vote"),
+}
+"""Of the words that go to a shared log and between its replicas: how many make a message worth showing, and its name.
+A REPLICATE without entries is a heartbeat."""
+SHARD = re.compile(rb"s\d+")
 CHATTER = (b"PING", b"PONG", b"MEET", b"INFO", b"ROLE", b"PUBLISH", b"CONFIG", b"REPLCONF", b"CLUSTERBUS", b"UPDATE")
 SNAPSHOT = b"REDIS0"
 ANYBODY = b"*"
@@ -51,6 +64,9 @@ def chatter(data: bytes) -> str:
 def _asked(found: list[list[bytes]]) -> str:
     verb, *rest = found[0]
     verb = verb.upper()
+    if rest and SHARD.fullmatch(rest[0]) and (verb in LOG_VERBS or len(rest) > 2):
+        words, name = LOG_VERBS.get(verb, (0, ""))
+        return name if len(found[0]) >= words else ""
     if verb in DECISIONS:
         return DECISIONS[verb]
     if verb == Kind.FAIL.value.encode():

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from typing import Any
 
 from durable_redis.console import layout
-from durable_redis.console.board import amount, behind, board, fates, has, heads, node_row, promised, tiers
+from durable_redis.console.board import LOG, amount, behind, board, fates, has, heads, node_row, promised, tiers
 from durable_redis.console.film import FSYNCING, Column, Film
 from durable_redis.console.network import Trouble
 from durable_redis.console.rows import CONTROL_ROW, IN_WORDS, KILLED, LINK_UP, OFF, STARTING, UP, Row
@@ -229,12 +229,14 @@ def wires(film: Film, step: int) -> list[dict[str, Any]]:
     """The wires worth drawing: from a primary to each replica, and from a client to whom it is connected.  `state` is
     "up", "down" or "cut"; `words` say what is wrong with it."""
     found = []
-    for name in film.nodes:
+    for name in () if film.has_log else film.nodes:
         row = node_row(film, name, step)
         primary = film.texts[row["primary"]]
         if row["state"] <= STARTING and primary in film.nodes:
             up = row["link"] == LINK_UP and node_row(film, primary, step)["state"] <= STARTING
             found.append(_wire(film, primary, name, "replication", up, step))
+    if film.has_log:
+        found += _log_wires(film, step)
     if not film.many:
         (node,) = film.nodes
         connected = {name: _client(film, name, step) != "not connected" for name in clients(film)}
@@ -247,6 +249,18 @@ def wires(film: Film, step: int) -> list[dict[str, Any]]:
         leading = [head.name for head in heads(film, step) if head is not None and head.row["state"] == UP]
         found += [_wire(film, film.crowd, name, "client", True, step) for name in leading]
     return found
+
+
+def _log_wires(film: Film, step: int) -> list[dict[str, Any]]:
+    """From each server to the replica that leads the log, and from that one to the others."""
+    rows = {name: dict(zip(CONTROL_ROW, _at(film.controls[name], step), strict=True)) for name in film.logs}
+    leader = max(rows, key=lambda name: rows[name]["leads"])
+    if not rows[leader]["leads"]:
+        return []
+    up = [name for name in film.nodes if node_row(film, name, step)["state"] <= STARTING]
+    others = [name for name in rows if name != leader]
+    wires = [_wire(film, name, leader, "log", True, step) for name in up]
+    return wires + [_wire(film, leader, name, "log", rows[name]["state"] <= STARTING, step) for name in others]
 
 
 def _wire(film: Film, source: str, target: str, kind: str, up: bool, step: int) -> dict[str, Any]:
@@ -319,5 +333,6 @@ def room(film: Film) -> dict[str, Any]:
             len(tiers(film)),
             {zone: names for zone, names in sorted(watchers.items()) if zone in ZONES},
             outside,
+            LOG.words if film.has_log else "",
         )
     )

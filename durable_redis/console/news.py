@@ -175,6 +175,19 @@ def _handover(who: str, facts: Facts) -> Told:
     return Told(f"{who} keeps its place: nobody took it over in time", True)
 
 
+# -- a shared log -----------------------------------------------------------------------------------------------------
+
+
+def _applied(who: str, facts: Facts) -> Told:
+    return Told(f"{who} follows the log, up to offset {facts.get('offset', 0):,}")
+
+
+def _deposed(who: str, facts: Facts) -> Told:
+    lost = facts["lost_bytes"]
+    gone = f": {counted(lost, 'byte')} that the log has not got never happened" if lost else ""
+    return Told(f"{who} leads no more{gone}", True)
+
+
 def _saying(text: str, beat: bool = False) -> Callable[[str, Facts], Told]:
     """A sentence with the facts in it."""
     return lambda who, facts: Told(text.format(who=who, **facts), beat)
@@ -219,6 +232,34 @@ NEWS: Mapping[str, Callable[[str, Facts], Told]] = {
     "caught up": _saying("{who} has all that its primary had, at offset {offset}", True),
     "handover": _handover,
     "epoch collision": _saying("{who} shares its epoch, {epoch}, with another primary, and takes a higher one"),
+    "held": _saying("{who} holds the answer back until the log has the write"),
+    "released": _saying("{who} lets an answer go: the log has the write"),
+    "appended": _saying("the log has what {who} sent, up to offset {offset:,}"),
+    "conflict": _saying("the log refuses what {who} sent ({entry}): {reason}", True),
+    "unknown": _saying("{who} does not know whether the log has what it sent ({entry})", True),
+    "applied": _applied,
+    "candidate": _saying("{who} asks the log to lead, behind {after}", True),
+    "leads": _saying("{who} leads shard {shard} from now on: the log says so at {epoch}", True),
+    "lease": _saying("{who}'s lease is renewed"),
+    "lease over": _saying("{who}'s lease is over: it answers no more", True),
+    "handed over": _saying("{who} has handed its place over to {successor}", True),
+    "deposed": _deposed,
+    "stopped": _saying("{who} stops: {why}", True),
+    "log starts": _saying("{who} has read its log: it is a {role}, up to {tail}"),
+    "log leader": _saying("{who} leads the log from now on, in term {term}", True),
+    "log leader resigns": _saying("{who} does not reach a majority any more, and leads the log no longer", True),
+    "two log leaders": _saying("{who} and {other} both lead the log in term {term}", True),
+    "log begins anew": _saying("{who} takes the log anew, from {cut} on", True),
+    "log answer damaged": _saying("{who} throws an answer of the log away: {why}", True),
+    "committed": _saying("{who}: a majority has the log up to {index}"),
+    "trimmed": _saying("{who} trims its log"),
+    "cut": _saying("{who} cuts the torn end off its log: {why}", True),
+    "damaged": _saying("the log of {who} is damaged: {why}", True),
+    "whole": _saying("the log of {who} is whole again, up to {tail}", True),
+    "snapshot begun": _saying("{who} begins a snapshot of shard {shard}"),
+    "dumped": _saying("{who} has made a snapshot at {at}"),
+    "snapshot given up": _saying("{who} gives a snapshot up: {why}", True),
+    "snapshot released": _saying("{who} has put a snapshot into the store: {name}", True),
     "bus error": _saying("{who} does not understand its bus: {error}"),
 }
 """By kind of note; `{who}` is the machine that took it."""

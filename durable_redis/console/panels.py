@@ -165,6 +165,8 @@ def _operators_view(run: Run, name: str, frame: MachineFrame) -> list[Block]:
         text = render(machine.process.node, sections, run.playback.world.clock(machine) // 1000)
         return [["code", text.replace("\r\n", "\n").strip()]]
     view = frame.node
+    if "aof" not in view:
+        return [["rows", [[field.replace("_", " "), _plain(value)] for field, value in view.items()]]]
     fields = {"keys": view["keys"], "aof": view["aof"], "child": view["child"] or "none", "dirty": view["dirty"]}
     if len(run.deployment.nodes) > 1:
         following = {"link": view["link"]} if view["primary"] else {"replicas": _plain(view["replicas"])}
@@ -181,6 +183,8 @@ def _operators_view(run: Run, name: str, frame: MachineFrame) -> list[Block]:
 def _places(run: Run, frame: MachineFrame) -> list[tuple[str, int]]:
     marks = frame.marks
     places = [("OK was said", frame.acknowledged), ("RAM", marks.executed if frame.node.get("ready") else 0)]
+    if run.deployment.has_log:
+        return [*places, ("shared log", marks.log)]
     if run.deployment.config.appendonly:
         places += [("page cache", marks.written), ("platter", marks.platter)]
     return [*places, ("RDB, page cache", marks.snapshot), ("RDB, platter", marks.durable_snapshot)]

@@ -16,7 +16,7 @@ from durable_redis.console.rows import ACTING, CALM, STARTING, UP
 LINE, TINT = "#b8c0c8", "#f3f5f7"
 BLUE, SKY, GREEN, RED, AMBER, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
 RED_TEXT, GREEN_TEXT, GREY = "#b84f00", "#00785a", "#52606d"
-COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "OK": GREY}
+COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "L": GREEN, "OK": GREY}
 HALO = 5
 LONGEST_WORDS = 130
 ENTRY = 30
@@ -35,7 +35,7 @@ def scene(still: Still, room: Room) -> Iterator[str]:
     wires = {name: [wire for wire in still["wires"] if wire["from"] == name] for name in still["clients"]}
     busy = [{message["from"], message["to"]} for message in still["messages"]]
     for wire in still["wires"]:
-        if wire["kind"] == "replication":
+        if wire["kind"] != "client":
             yield from _wire(wire, room, {wire["from"], wire["to"]} in busy)
     for name, words in still["clients"].items():
         for wire in wires[name]:
@@ -43,8 +43,8 @@ def scene(still: Still, room: Room) -> Iterator[str]:
         x, y, width, height = room["clients"][name]
         yield rect(x, y, width, height, height // 2, PAPER, INK)
         yield text(x + width // 2, y + height // 2 + 4, f"{name} · {words}" if words else name, anchor="middle")
-    for name, control in still["controls"].items():
-        yield from _control(name, control, room["controls"][name])
+    if still["controls"]:
+        yield from _controls(still["controls"], room["controls"])
     most = max(1, *(count for node in still["nodes"].values() for _, _, count in node["lanes"]))
     full = max(most, *(node["marks"]["acknowledged"] for node in still["nodes"].values()))
     for name, node in still["nodes"].items():
@@ -73,6 +73,10 @@ def _zones(still: Still, room: Room) -> Iterator[str]:
         if zone in dark:
             yield _halo((x, y, width, height), -2)
             yield text(x + 62, y + 21, "✂ cut off", RED_TEXT, 11, 700)
+    if room["band"]:
+        words, (x, y, width, height) = room["band"]
+        yield rect(x, y, width, height, 10, PAPER, INK)
+        yield text(x + 14, y + 18, words, weight=700)
     boxes = {**room["nodes"], **room["controls"], **room["clients"]}
     yield from (_halo(boxes[name], HALO) for name in alone if name in boxes)
     words = still["trouble"]["words"]
@@ -129,7 +133,7 @@ def _wire(wire: dict[str, Any], room: Room, busy: bool) -> Iterator[str]:
     if not points:
         return
     path = "M" + "L".join(f"{x},{y}" for x, y in points)
-    up, many = wire["state"] == "up", wire["kind"] == "replication"
+    up, many = wire["state"] == "up", wire["kind"] != "client"
     colour = RED if wire["state"] == "cut" or (many and not up) else BLUE if many else LINE
     dashes = "" if up else ' stroke-dasharray="3 5"'
     fill = "" if len(points) == 2 else ' fill="none"'
@@ -273,13 +277,19 @@ def _lanes_of_many(node: dict[str, Any], room: Room, x: int, y: int, width: int,
     yield f'<g font-size="11" text-anchor="end">{counts}</g>'
 
 
-def _control(name: str, control: dict[str, Any], box: Sequence[int]) -> Iterator[str]:
-    x, y, width, height = box
-    down, tone = control["state"] >= STARTING, control["tone"]
-    colour = RED if down else {CALM: GREY, ACTING: BLUE}.get(tone, AMBER)
-    yield rect(x, y, width, height, 8, PAPER, colour, 1.2 if tone == CALM and not down else 1.8)
-    yield text(x + 10, y + 16, name, weight=700)
-    shape = "✕" if down else "◇"
-    yield text(x + 18 + 7 * len(name), y + 16, f"{shape} {control['title']}", RED_TEXT if down else SOFT, 11)
-    ink = RED_TEXT if down else {CALM: SOFT, ACTING: BLUE}.get(tone, RED_TEXT)
-    yield text(x + 10, y + 31, control["belief"], ink, 11, 400 if tone == CALM and not down else 600)
+def _controls(controls: dict[str, Any], boxes: dict[str, Sequence[int]]) -> Iterator[str]:
+    """Sentinels and the like: a box, a name, and two lines in small letters; what is calm is written once for all."""
+    calm, names = [], []
+    for name, control in controls.items():
+        x, y, width, height = boxes[name]
+        down, tone = control["state"] >= STARTING, control["tone"]
+        loud = down or tone != CALM
+        colour = RED if down else {CALM: GREY, ACTING: BLUE}.get(tone, AMBER)
+        yield rect(x, y, width, height, 8, PAPER, colour, 1.8 if loud else 1.2)
+        names.append(text(x + 10, y + 16, name))
+        title = text(
+            x + 18 + 7 * len(name), y + 16, f"{'✕' if down else '◇'} {control['title']}", RED_TEXT if down else ""
+        )
+        belief = text(x + 10, y + 31, control["belief"], "" if not loud else BLUE if tone == ACTING else RED_TEXT)
+        calm.append(title + (f'<g font-weight="600">{belief}</g>' if loud else belief))
+    yield f'<g font-weight="700">{"".join(names)}</g><g fill="{SOFT}" font-size="11">{"".join(calm)}</g>'

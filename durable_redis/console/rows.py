@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from durable_redis.console.words import counted
 from durable_redis.lab.ledger import FAILOVER
 from durable_redis.lab.recording import MachineFrame
 from durable_redis.sim.faults import CRASHES
@@ -25,13 +26,15 @@ NODE_ROW = (
     *("offset", "epoch"),
     *("primary", "slots"),  # indices into texts: whom it follows, which slots it serves
     "link",  # to its primary
+    "log",  # how many of its writes a shared log has committed
     "paused_us",  # until when
 )
 IN_WORDS = ("role", "note", "extra", "primary", "slots")
 """Those that are indices into texts."""
 NO_LINK, LINK_UP, LINK_DOWN = range(3)
-CONTROL_ROW = ("state", "since_us", "paused_us", "title", "belief", "tone")
-"""A sentinel, or an endpoint: `title` and `belief` are indices into texts."""
+CONTROL_ROW = ("state", "since_us", "paused_us", "title", "belief", "tone", "leads")
+"""A sentinel, an endpoint, a replica of a shared log: `title` and `belief` are indices into texts; `leads` is the term
+in which it leads the log, 0 if it does not."""
 CALM, WORRIED, ACTING = range(3)
 """The tone of a belief."""
 CLIENT_ROW = ("text", "server")
@@ -71,17 +74,28 @@ def node_values(frame: MachineFrame, many: bool, position: tuple[int, int], numb
         number(str(view.get("primary", ""))),
         number(slots),
         ("", "up", "down").index(view.get("link", "")),
+        marks.log,
         frame.paused_until_us,
     ]
 
 
 def control_values(frame: MachineFrame, number: Callable[[str], int]) -> list[int]:
-    """The row of a sentinel, or of an endpoint."""
+    """The row of a machine that watches and decides, or keeps the log."""
     view, state = frame.node, state_of(frame)
     if state != UP:
-        return [state, frame.down_since_us, 0, number(""), number(FALLEN.get(frame.last_crash, frame.last_crash)), CALM]
-    title, belief, tone = BELIEFS.get(view["role"], _unknown)(view)
-    return [state, 0, frame.paused_until_us, number(title), number(belief), tone]
+        return [
+            state,
+            frame.down_since_us,
+            0,
+            number(""),
+            number(FALLEN.get(frame.last_crash, frame.last_crash)),
+            CALM,
+            0,
+        ]
+    role = str(view.get("role", ""))
+    title, belief, tone = BELIEFS.get(role, _unknown)(view)
+    leads = view["term"] if role == "leader" else 0
+    return [state, 0, frame.paused_until_us, number(title), number(belief), tone, leads]
 
 
 def client_values(frame: MachineFrame, number: Callable[[str], int]) -> list[int]:
@@ -145,12 +159,36 @@ def _endpoint(view: Mapping[str, Any]) -> tuple[str, str, int]:
     return f"writes go to {view['primary']}", "asks every node how it is", CALM
 
 
+def _log(view: Mapping[str, Any]) -> tuple[str, str, int]:
+    role, leader = view["role"], view["leader"]
+    tone = {"leader": CALM, "follower": CALM, "blank": WORRIED}.get(role, ACTING)
+    following = f"follows {leader}" if leader else "follows nobody"
+    title = {"leader": "leads", "follower": following, "blank": "knows nothing"}.get(role, "stands for election")
+    return f"{title} · term {view['term']}", f"tail {view['tail']} · committed {view['committed']}", tone
+
+
+def _store(view: Mapping[str, Any]) -> tuple[str, str, int]:
+    return "object store", counted(len(view["objects"]), "object"), CALM
+
+
+def _snapshotter(view: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Of several shards the first that is at work."""
+    shard = next((found for found in view["shards"].values() if found["phase"] != "watching"), None)
+    if shard is not None:
+        return "takes snapshots", str(shard["phase"]), ACTING
+    behind = max(found["behind_bytes"] for found in view["shards"].values())
+    return "takes snapshots", f"{behind:,} bytes are in the log only", CALM
+
+
 def _unknown(view: Mapping[str, Any]) -> tuple[str, str, int]:
-    return str(view["role"]), "", CALM
+    return str(view.get("role", "")), "", CALM
 
 
 BELIEFS: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str, int]]] = {
     "sentinel": _sentinel,
     "endpoint": _endpoint,
+    "object store": _store,
+    "snapshotter": _snapshotter,
+    **dict.fromkeys(("leader", "follower", "candidate", "trial", "blank"), _log),
 }
 """By role: what stands on a machine that watches and decides."""

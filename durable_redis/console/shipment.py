@@ -49,6 +49,8 @@ def shipped(film: Film, around: int) -> dict[str, Any]:
         "texts": list(film.texts),
         "beats": list(film.beats) if shown is None else sorted(set(film.beats).intersection(shown)),
         "many": film.many,
+        "has_log": film.has_log,
+        "logs": film.logs,
         "crowd": film.crowd,
         "workers": list(film.playback.deployment.clients),
         "nodes": {name: _column(column, shown) for name, column in film.nodes.items()},

@@ -64,6 +64,8 @@ class Server:
     executed: list[str] = field(default_factory=list)  # since the start of this life
     snapshot: str = ""  # which writes the child saw
     offset: int = 0  # of the stream, up to which it has applied
+    logged: int = 0  # likewise, up to which a shared log has it
+    replid: str = ""
     extra_fsync_us: int = 0
 
 
@@ -187,6 +189,8 @@ class Teller:
                 return self._role(machine, facts)
             case "synced":
                 server.offset = facts["offset"]
+            case "appended":
+                return self._appended(machine, facts)
             case "ready":
                 server.ready, server.offset = True, facts.get("offset", 0)
                 return Told(f"{machine} is up, with {counted(facts['keys'], 'key')}", True)
@@ -219,11 +223,21 @@ class Teller:
         server.executed.append(name)
         server.unanswered.setdefault(connection, []).append(name)
         if "replid" in facts:
+            server.replid = facts["replid"]
             self._streams.setdefault(facts["replid"], []).append((facts["offset"], name))
         if not self.config.appendonly:
             return Told(f"{machine} executes {name}: in RAM only", True)
         server.buffered.append(Place(name, facts["incr"], facts["end"]))
         return Told(f"{machine} executes {name}: in RAM and AOF buffer", True)
+
+    def _appended(self, machine: str, facts: Any) -> Told | None:
+        """The shared log has what a server sent, up to an offset."""
+        server = self.servers[machine]
+        stream, offset = self._streams.get(server.replid, []), facts["offset"]
+        begin, end = (bisect_right(stream, place, key=lambda write: write[0]) for place in (server.logged, offset))
+        server.logged = max(server.logged, offset)
+        names = [name for _, name in stream[begin:end]]
+        return Told(f"the log has {ranged(names)} of {machine}", True) if names else None
 
     def _applied(self, machine: str, facts: Any) -> Told:
         """A replica has executed the stream of its primary up to an offset."""

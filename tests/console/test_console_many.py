@@ -184,6 +184,7 @@ DEPLOYMENTS = {
     "replicated": (lambda: dr.ReplicatedRedis(), "n1", "s1", ("n1", "n2")),
     "cluster": (lambda: dr.RedisCluster(shards=3, replicas=1), "n1", "n4", ("n1", "n4")),
     "managed": (lambda: dr.ElastiCache(replicas=2), "n2", "endpoint", ("n1", "n2")),
+    "logged": (lambda: dr.MemoryDB(replicas=2), "n2", "log-a", ("n1", "log-a")),
 }
 
 

@@ -24,6 +24,7 @@ function fateOf({ film, rows }, write, head) {
     return write[1] >= head.safe ? "risk" : "";
   }
   if (head.others.some((name) => film.holds(rows[name], rows[name].executed, write))) return "";
+  if (film.has_log && film.holds(head.row, head.row.log, write)) return "";
   return film.holds(head.row, film.surviving(head.row), write) ? "disk" : "gone";
 }
 /** One node: a restart did not find this write, or would not find it now. */
@@ -37,10 +38,13 @@ function boardOf(still) {
   return {
     names: shown.map(([name]) => name), lost,
     rows: [["OK was said", "OK", told], ...film.places.map(([name, words, letter, mark]) =>
-      [`${words} of ${name}`, letter, shown.map((write, column) => cellOf(film, write, lost[column], name, rows[name], mark))])],
+      [name ? `${words} of ${name}` : `the ${words}`, letter, shown.map((write, column) => (name
+        ? cellOf(film, write, lost[column], name, rows[name], mark) : inLog(still, write) ? "in" : lost[column] ? "gone" : "out"))])],
     groups: film.many ? groupsOfMany(still, shown) : groupsOfOne(still, first, shown),
   };
 }
+/** Whether the shared log has a write, as far as any server has been told. */
+function inLog({ film, rows }, write) { return film.shares[write[5]].some((name) => film.holds(rows[name], rows[name].log, write)); }
 function cellOf(film, write, lost, name, row, mark) {
   if (!film.shares[write[5]].includes(name)) return "none";
   if (lost && !film.many) return "gone";
@@ -74,7 +78,9 @@ function groupsOfMany(still, shown) {
       groups.push(groupOf(film, writes, shown, words, kind === "gone" ? "gone" : "risk"));
     });
   }
-  if (!fates.size && promised.length) {
+  if (film.has_log && promised.length && promised.every((write) => inLog(still, write))) {
+    groups.push({ runs: [], tone: "safe", text: "every OK so far is in the shared log, and would survive the death of every node" });
+  } else if (!fates.size && promised.length) {
     const death = heads.length === 1 && heads[0] ? `the death of ${heads[0].name}` : "the death of any one node";
     groups.push({ runs: [], tone: "safe", text: `every OK so far would survive ${death}` });
   }

@@ -64,7 +64,7 @@ class Film {
     return mark === "buffer" ? Math.max(0, row.executed - row.written) : row[mark];
   }
   /** How many writes the node has if it is up; how many a restart would find if it is not, with the power on. */
-  surviving(row) { return row.state === UP ? row.held : this.appendonly ? row.written : row.snapshot; }
+  surviving(row) { return row.state === UP ? row.held : this.has_log ? row.log : this.appendonly ? row.written : row.snapshot; }
   /** Whether a write is among the first `count` that a node holds, or held until it went down. */
   holds(row, count, [, place, , , line]) { return isHeld(this.lines, row.line, count, line, place); }
   common(one, other) { return inCommon(this.lines, one.line, one.held, other.line, other.held); }

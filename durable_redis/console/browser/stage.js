@@ -30,6 +30,10 @@ class Stage {
     this.islands = make("g");
     this.svg = make("svg", { viewBox: `0 0 ${room.width} ${room.height}`, class: "dr-room" });
     for (const [zone, box] of Object.entries(room.zones)) this.svg.append(this.zone(film, zone, box));
+    if (room.band.length) {
+      const [words, [x, y, width, height]] = room.band;
+      this.svg.append(make("rect", { class: "dr-pill", x, y, width, height, rx: 10 }), text(x + 14, y + 18, words, { class: "dr-short-name" }));
+    }
     this.foot = text(...(film.many ? [0, room.height - 6] : [room.width - 14, 21]), HINT, { class: "dr-hint", "text-anchor": film.many ? "start" : "end" });
     this.svg.append(this.foot, this.islands, this.wires.below);
     for (const name of Object.keys(room.clients)) this.svg.append(this.client(name, room.clients[name]));

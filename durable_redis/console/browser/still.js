@@ -31,7 +31,7 @@ class Still {
     if (place < 0) return null;
     const name = this.film.names[place], row = this.rows[name];
     const others = nodes.filter((other) => other !== name && this.rows[other].state <= STARTING);
-    return { name, row, others, safe: Math.max(0, ...others.map((other) => this.film.common(row, this.rows[other]))) };
+    return { name, row, others, safe: Math.max(row.log, ...others.map((other) => this.film.common(row, this.rows[other]))) };
   }
 
   // -- the status -----------------------------------------------------------------------------------------------------
@@ -130,9 +130,10 @@ class Still {
     const { film, rows, step } = this, found = [];
     for (const name of film.names) {
       const primary = film.texts[rows[name].primary];
-      if (rows[name].state > STARTING || !rows[primary]) continue;
+      if (film.has_log || rows[name].state > STARTING || !rows[primary]) continue;
       found.push(this.wire(primary, name, "replication", rows[name].link === LINK_UP && rows[primary].state <= STARTING));
     }
+    if (film.has_log) found.push(...this.logWires());
     if (!film.many) {
       return Object.entries(this.clients).map(([name, words]) => this.wire(name, film.names[0], "client", words !== "not connected"));
     }
@@ -145,6 +146,14 @@ class Still {
       found.push(...leading.map(({ name }) => this.wire(film.crowd, name, "client", true)));
     }
     return found;
+  }
+  /** From each server to the replica that leads the log, and from that one to the others. */
+  logWires() {
+    const { film, rows, step } = this, controls = film.logs.map((name) => [name, film.control(name, step)]);
+    const [leader, { leads }] = controls.reduce((best, next) => (next[1].leads > best[1].leads ? next : best));
+    if (!leads) return [];
+    return [...film.names.filter((name) => rows[name].state <= STARTING).map((name) => this.wire(name, leader, "log", true)),
+      ...controls.filter(([name]) => name !== leader).map(([name, { state }]) => this.wire(leader, name, "log", state <= STARTING))];
   }
   wire(from, to, kind, up) {
     const between = (one, other) => (one === from && other === to) || (one === to && other === from);
