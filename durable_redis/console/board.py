@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from durable_redis.console.film import Film, Written
 from durable_redis.console.rows import NODE_ROW, OFF, STARTING, UP, Row
-from durable_redis.console.words import listed, ranged
+from durable_redis.console.words import listed, ranged, them, they_are
 
 NEWEST_WRITES = 10
 """So many writes are on the board."""
@@ -254,14 +254,14 @@ def _groups_of_one(film: Film, row: Row, shown: Sequence[Written], step: int) ->
     lost = [write for write in told if gone(film, write, row)]
     groups = []
     if lost:
-        groups.append(_group(film, lost, shown, f"OK was said, and {_they_are(lost)} gone", "gone"))
+        groups.append(_group(film, lost, shown, f"OK was said, and {they_are(lost)} gone", "gone"))
     if row["state"] != UP:
         return groups
     safe = row["platter"] if film.playback.deployment.config.appendonly else row["durable_snapshot"]
     risky = [write for write in told if write.place >= safe and not gone(film, write, row)]
     if risky:
         blow = "any crash" if row["process kill"] == row["power loss"] else "a power loss"
-        groups.append(_group(film, risky, shown, f"OK was said, {blow} would erase {_them(risky)}", "risk"))
+        groups.append(_group(film, risky, shown, f"OK was said, {blow} would erase {them(risky)}", "risk"))
     elif row["acknowledged"] and not lost:
         groups.append(Group((), "every OK so far would survive a power loss", "safe"))
     return groups
@@ -294,30 +294,22 @@ def _gone_words(film: Film, writes: Sequence[Written], head: Head, step: int) ->
     rows = {name: node_row(film, name, step) for name in film.playback.deployment.shares[writes[0].share].nodes}
     keepers = [name for name, row in rows.items() if any(holds(film, row, surviving(film, row), w) for w in writes)]
     if not keepers:
-        return f"OK was said, and {_they_are(writes)} gone"
+        return f"OK was said, and {they_are(writes)} gone"
     have = "has" if len(keepers) == 1 else "have"
-    return f"OK was said, but {head.name} lacks {_them(writes)} (only {listed(keepers)} still {have} {_them(writes)})"
+    return f"OK was said, but {head.name} lacks {them(writes)} (only {listed(keepers)} still {have} {them(writes)})"
 
 
 def _disk_words(film: Film, writes: Sequence[Written], head: Head, step: int) -> str:
-    failover = f": a failover loses {_them(writes)}" if head.others else ""
-    return f"OK was said, and only the disk of {head.name} has {_them(writes)}{failover}"
+    failover = f": a failover loses {them(writes)}" if head.others else ""
+    return f"OK was said, and only the disk of {head.name} has {them(writes)}{failover}"
 
 
 def _risk_words(film: Film, writes: Sequence[Written], head: Head, step: int) -> str:
-    them, others = _them(writes), list(head.others)
-    why = f"{listed(others)} lack{'s' if len(others) == 1 else ''} {them}"
+    it, others = them(writes), list(head.others)
+    why = f"{listed(others)} lack{'s' if len(others) == 1 else ''} {it}"
     if not 0 < len(others) < 3:
-        why = f"no other node has {them}" if others else "no other node is up"
-    return f"OK was said, the death of {head.name} would erase {them} ({why})"
-
-
-def _them(writes: Sequence[Written]) -> str:
-    return "it" if len(writes) == 1 else "them"
-
-
-def _they_are(writes: Sequence[Written]) -> str:
-    return "it is" if len(writes) == 1 else "they are"
+        why = f"no other node has {it}" if others else "no other node is up"
+    return f"OK was said, the death of {head.name} would erase {it} ({why})"
 
 
 def _group(film: Film, writes: Sequence[Written], shown: Sequence[Written], fate: str, tone: str) -> Group:

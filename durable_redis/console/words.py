@@ -87,3 +87,11 @@ def counted(number: object, noun: str) -> str:
 def named(machine: str) -> str:
     """A machine, as a sentence calls it."""
     return {"client": "the client", "you": "the operator", "endpoint": "the endpoint"}.get(machine, machine)
+
+
+def them(things: Sequence[object]) -> str:
+    return "it" if len(things) == 1 else "them"
+
+
+def they_are(things: Sequence[object]) -> str:
+    return "it is" if len(things) == 1 else "they are"
