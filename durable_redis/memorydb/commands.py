@@ -12,25 +12,22 @@ one database.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
-from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
-from durable_redis.formats.resp_commands import strict_integer
+from durable_redis.formats.resp import OK, ErrorReply, Reply, Verbatim
 from durable_redis.memorydb.record import version_text
+from durable_redis.redis import session
 from durable_redis.redis.cluster.nodes_conf import PORT
+from durable_redis.redis.cluster.restrictions import restricted
 from durable_redis.redis.cluster.slots import key_slot
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer
-    from durable_redis.redis.client import Client
 
 Handler = Callable[["MemoryDBServer", Call], Reply]
-
-FORBIDDEN = {"move": "MOVE", "swapdb": "SWAPDB"}
 
 
 def commands(server: MemoryDBServer) -> list[Command]:
@@ -39,7 +36,6 @@ def commands(server: MemoryDBServer) -> list[Command]:
     def row(name: str, arity: int, flags: str, handler: Handler) -> Command:
         return Command(name, arity, flags, partial(handler, server))
 
-    older = server.engine.commands
     return [
         row("role", 1, "noscript loading stale fast", role),
         row("info", -1, "loading stale", info),
@@ -51,23 +47,16 @@ def commands(server: MemoryDBServer) -> list[Command]:
             row("cluster|myid", 2, "stale", cluster_myid),
             row("cluster|keyslot", 3, "stale", cluster_keyslot),
         ),
-        row("readonly", 1, "fast loading stale", readonly),
-        row("readwrite", 1, "fast loading stale", readwrite),
         container(
             "client",
             -2,
-            row("client|id", 2, "loading stale", client_id),
-            row("client|getname", 2, "loading stale", client_getname),
-            row("client|setname", 3, "loading stale", client_setname),
-            row("client|setinfo", 4, "loading stale", client_setinfo),
+            *session.client_rows(),
         ),
         row("hello", -1, "no_auth loading stale", hello),
-        row("quit", -1, "no_auth loading stale at_once", quit_connection),
+        Command("quit", -1, "no_auth loading stale at_once", session.quit_connection),
         row("leads", 4, "admin loading stale no_multi", leads),
         row("failover", -1, "admin noscript stale no_multi", failover),
-        replace(older["select"], handler=partial(_select, older["select"].handler)),
-        replace(older["copy"], handler=partial(_copy, older["copy"].handler)),
-        *(replace(older[name], handler=partial(_forbidden, word)) for name, word in FORBIDDEN.items()),
+        *restricted(server.engine.commands),
     ]
 
 
@@ -140,66 +129,9 @@ def cluster_keyslot(server: MemoryDBServer, call: Call) -> Reply:
     return key_slot(call.argv[2])
 
 
-# -- the session -----------------------------------------------------------------------------------------------------
-
-
-def _client(call: Call) -> Client:
-    return cast("Client", call.session)
-
-
-def readonly(server: MemoryDBServer, call: Call) -> Reply:
-    _client(call).reads_replica = True
-    return OK
-
-
-def readwrite(server: MemoryDBServer, call: Call) -> Reply:
-    _client(call).reads_replica = False
-    return OK
-
-
-def client_id(server: MemoryDBServer, call: Call) -> Reply:
-    return _client(call).number
-
-
-def client_getname(server: MemoryDBServer, call: Call) -> Reply:
-    return call.session.name.encode("latin-1") or None
-
-
-def client_setname(server: MemoryDBServer, call: Call) -> Reply:
-    if any(not 0x21 <= byte <= 0x7E for byte in call.argv[2]):
-        return ErrorReply("ERR Client names cannot contain spaces, newlines or special characters.")
-    call.session.name = call.argv[2].decode("latin-1")
-    return OK
-
-
-def client_setinfo(server: MemoryDBServer, call: Call) -> Reply:
-    return OK
-
-
 def hello(server: MemoryDBServer, call: Call) -> Reply:
-    """HELLO [2|3]: choose the protocol."""
-    if len(call.argv) > 1:
-        wanted = strict_integer(call.argv[1])
-        if wanted not in (2, 3):
-            return ErrorReply("NOPROTO unsupported protocol version")
-        call.session.protocol = wanted
     role_now = b"master" if server.leadership.leads else b"replica"
-    return Map(
-        [
-            (b"server", b"redis"),
-            (b"version", version_text(server.config.engine_version).encode()),
-            (b"proto", call.session.protocol),
-            (b"id", _client(call).number),
-            (b"mode", b"cluster"),
-            (b"role", role_now),
-            (b"modules", []),
-        ]
-    )
-
-
-def quit_connection(server: MemoryDBServer, call: Call) -> Reply:
-    _client(call).closing = True
-    return OK
+    return session.plain_hello(call, version_text(server.config.engine_version), b"cluster", role_now)
 
 
 # -- acting ----------------------------------------------------------------------------------------------------------
@@ -225,17 +157,3 @@ def failover(server: MemoryDBServer, call: Call) -> Reply:
         return ErrorReply(f"ERR FAILOVER needs another node of the shard: it has {', '.join(others) or 'none'}")
     server.leadership.hand_over(successor)
     return OK
-
-
-def _select(older: Callable[[Call], Reply], call: Call) -> Reply:
-    return older(call) if integer(call.argv[1]) == 0 else ErrorReply("ERR SELECT is not allowed in cluster mode")
-
-
-def _copy(older: Callable[[Call], Reply], call: Call) -> Reply:
-    if any(word.upper() == b"DB" for word in call.argv[3:]):
-        return ErrorReply("ERR Copying to another database is not allowed in cluster mode")
-    return older(call)
-
-
-def _forbidden(word: str, call: Call) -> Reply:
-    return ErrorReply(f"ERR {word} is not allowed in cluster mode")

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from durable_redis.contract import Compute, Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
-from durable_redis.formats.resp_commands import strict_integer
-from durable_redis.redis import conf_file, info
+from durable_redis.redis import conf_file, info, session
 from durable_redis.redis.client import LATER
 from durable_redis.redis.config import OPTION_NAMES, REDIS_VERSION, ConfigError
 
 if TYPE_CHECKING:
-    from durable_redis.redis.client import Client
     from durable_redis.redis.server import RedisServer
 
 LONGEST_SLEEP_S = 3600.0
@@ -47,17 +45,14 @@ def commands(server: RedisServer) -> list[Command]:
         container(
             "client",
             -2,
-            row("client|id", 2, "loading stale", client_id),
-            row("client|getname", 2, "loading stale", client_getname),
-            row("client|setname", 3, "loading stale", client_setname),
-            row("client|setinfo", 4, "loading stale", client_setinfo),
+            *session.client_rows(),
             row("client|info", 2, "loading stale", client_info),
             row("client|list", -2, "admin loading stale", client_list),
         ),
         row("info", -1, "loading stale", server_info),
         row("hello", -1, "no_auth loading stale", hello),
         row("auth", -2, "no_auth loading stale", auth),
-        row("quit", -1, "no_auth loading stale at_once", quit_connection),
+        Command("quit", -1, "no_auth loading stale at_once", session.quit_connection),
         row("save", 1, "admin no_multi", save),
         row("bgsave", -1, "admin", bgsave),
         row("bgrewriteaof", 1, "admin", bgrewriteaof),
@@ -114,7 +109,7 @@ def config_resetstat(server: RedisServer, call: Call) -> Reply:
 def config_rewrite(server: RedisServer, call: Call) -> Reply:
     if not server.config.config_file:
         return ErrorReply("ERR The server is running without a config file")
-    client = _client(call)
+    client = session.client_of(call)
 
     def work(now: int) -> Effects:
         error = yield from conf_file.rewrite(server)
@@ -127,34 +122,8 @@ def config_rewrite(server: RedisServer, call: Call) -> Reply:
 # -- CLIENT, HELLO, AUTH ---------------------------------------------------------------------------------------------
 
 
-def client_id(server: RedisServer, call: Call) -> Reply:
-    return _client(call).number
-
-
-def client_getname(server: RedisServer, call: Call) -> Reply:
-    name = call.session.name
-    return name.encode("latin-1") if name else None
-
-
-def client_setname(server: RedisServer, call: Call) -> Reply:
-    return _set_name(call, call.argv[2]) or OK
-
-
-def _set_name(call: Call, name: bytes) -> ErrorReply | None:
-    if any(not 0x21 <= byte <= 0x7E for byte in name):
-        return ErrorReply("ERR Client names cannot contain spaces, newlines or special characters.")
-    call.session.name = name.decode("latin-1")
-    return None
-
-
-def client_setinfo(server: RedisServer, call: Call) -> Reply:
-    if call.argv[2].lower() not in (b"lib-name", b"lib-ver"):
-        return ErrorReply(f"ERR Unrecognized option '{call.argv[2].decode('latin-1')}'")
-    return OK
-
-
 def client_info(server: RedisServer, call: Call) -> Reply:
-    return Verbatim("txt", info.client_line(_client(call)).encode("latin-1"))
+    return Verbatim("txt", info.client_line(session.client_of(call)).encode("latin-1"))
 
 
 def client_list(server: RedisServer, call: Call) -> Reply:
@@ -164,45 +133,31 @@ def client_list(server: RedisServer, call: Call) -> Reply:
 
 def hello(server: RedisServer, call: Call) -> Reply:
     """HELLO [2|3 [AUTH user password] [SETNAME name]]: choose the protocol; answers with what the server is."""
-    session = call.session
-    protocol = session.protocol
+    protocol = call.session.protocol
     arguments = call.argv[1:]
     if arguments:
-        wanted = strict_integer(arguments.pop(0))
-        if wanted is None:
-            return ErrorReply("ERR Protocol version is not an integer or out of range")
-        if wanted not in (2, 3):
-            return ErrorReply("NOPROTO unsupported protocol version")
+        wanted = session.protocol(arguments.pop(0))
+        if isinstance(wanted, ErrorReply):
+            return wanted
         protocol = wanted
     while arguments:
         option = arguments.pop(0)
         if option.upper() == b"AUTH" and len(arguments) >= 2:
             refusal = _authenticate(server, call, arguments.pop(0), arguments.pop(0))
-            if refusal is not None:
-                return refusal
         elif option.upper() == b"SETNAME" and arguments:
-            refusal = _set_name(call, arguments.pop(0))
-            if refusal is not None:
-                return refusal
+            refusal = session.set_name(call, arguments.pop(0))
         else:
-            return ErrorReply(f"ERR Syntax error in HELLO option '{option.decode('latin-1')}'")
-    if not session.authenticated:
+            refusal = session.hello_syntax(option)
+        if refusal is not None:
+            return refusal
+    if not call.session.authenticated:
         return ErrorReply(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
             "option can be used to authenticate the client and select the RESP protocol version at the same time"
         )
-    session.protocol = protocol
-    return Map(
-        [
-            (b"server", b"redis"),
-            (b"version", REDIS_VERSION.encode()),
-            (b"proto", protocol),
-            (b"id", _client(call).number),
-            (b"mode", b"cluster" if server.cluster is not None else b"standalone"),
-            (b"role", b"replica" if server.replica.primary else b"master"),
-            (b"modules", []),
-        ]
-    )
+    call.session.protocol = protocol
+    mode = b"cluster" if server.cluster is not None else b"standalone"
+    return session.introduction(call, REDIS_VERSION, mode, b"replica" if server.replica.primary else b"master")
 
 
 def auth(server: RedisServer, call: Call) -> Reply:
@@ -225,18 +180,13 @@ def _authenticate(server: RedisServer, call: Call, user: bytes, password: bytes)
     return None
 
 
-def quit_connection(server: RedisServer, call: Call) -> Reply:
-    _client(call).closing = True
-    return OK
-
-
 # -- persistence -----------------------------------------------------------------------------------------------------
 
 
 def save(server: RedisServer, call: Call) -> Reply:
     if server.snapshots.running:
         return ErrorReply("ERR Background save already in progress")
-    client = _client(call)
+    client = session.client_of(call)
 
     def work(now: int) -> Effects:
         error = yield from server.snapshots.save(now)
@@ -302,7 +252,7 @@ def shutdown_server(server: RedisServer, call: Call) -> Reply:
         return ErrorReply("ERR syntax error")
     save = b"SAVE" in options or (bool(server.config.save) and b"NOSAVE" not in options)
     force, at_once = b"FORCE" in options, b"NOW" in options
-    server.todo.append(partial(server.shutdown.ask, _client(call), save, force, at_once))
+    server.todo.append(partial(server.shutdown.ask, session.client_of(call), save, force, at_once))
     return LATER
 
 
@@ -329,7 +279,3 @@ def debug(server: RedisServer, call: Call) -> Reply:
 
     server.todo.append(work)
     return OK
-
-
-def _client(call: Call) -> Client:
-    return cast("Client", call.session)

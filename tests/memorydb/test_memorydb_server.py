@@ -241,6 +241,21 @@ def test_a_session() -> None:
     assert room["n1"].closed == ["one"]
 
 
+@pytest.mark.parametrize("words", [("SORT", "l", "GET", "w_*"), ("SORT_RO", "l", "BY", "w_*")])
+def test_nobody_reads_a_key_that_is_not_named(words: tuple[str, ...]) -> None:
+    """The tracker knows the keys that a command names: through a pattern, an uncommitted value could be told."""
+    room = Room("n1")
+    room.ask("n1", "RPUSH", "l", "a", "b")
+    assert "denied in Cluster mode" in error(room.ask("n1", *words))
+    assert room.ask("n1", "SORT", "l", "ALPHA") == [b"a", b"b"]
+
+
+def test_a_client_says_what_redis_would_take() -> None:
+    room = Room("n1")
+    assert "Syntax error in HELLO" in error(room.ask("n1", "HELLO", "3", "AUTH", "default", "x"))
+    assert "Unrecognized option" in error(room.ask("n1", "CLIENT", "SETINFO", "colour", "red"))
+
+
 def test_nonsense_is_answered_and_hung_up_on() -> None:
     room = Room("n1")
     room.send("n1", "SET", "k", "v")

@@ -12,9 +12,7 @@ The texts are Redis 7.0's (cluster.c `clusterCommand`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
 from durable_redis.contract import Effects
@@ -23,7 +21,7 @@ from durable_redis.engine.arguments import integer
 from durable_redis.engine.errors import CommandError
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
 from durable_redis.redis.client import LATER
-from durable_redis.redis.cluster import bus, nodes_conf
+from durable_redis.redis.cluster import bus, nodes_conf, restrictions
 from durable_redis.redis.cluster.membership import ClusterNode
 from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import SLOTS, key_slot, ranges_of
@@ -34,14 +32,12 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Cluster", Call], Reply]
 
-FORBIDDEN = {
-    "move": "MOVE is not allowed in cluster mode",
-    "swapdb": "SWAPDB is not allowed in cluster mode",
+FORBIDDEN = restrictions.FORBIDDEN | {
     "replicaof": "REPLICAOF not allowed in cluster mode.",
     "slaveof": "REPLICAOF not allowed in cluster mode.",
     "failover": "FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.",
 }
-"""There is one database, and the roles are the cluster's affair."""
+"""The roles are the cluster's affair."""
 
 
 def commands(cluster: Cluster) -> list[Command]:
@@ -50,7 +46,6 @@ def commands(cluster: Cluster) -> list[Command]:
     def row(name: str, arity: int, flags: str, handler: Handler) -> Command:
         return Command(name, arity, flags, partial(handler, cluster))
 
-    older = cluster.server.engine.commands
     return [
         container(
             "cluster",
@@ -70,14 +65,8 @@ def commands(cluster: Cluster) -> list[Command]:
             row("cluster|set-config-epoch", 3, "admin stale", cluster_set_config_epoch),
             row("cluster|failover", -2, "admin stale", cluster_failover),
         ),
-        row("readonly", 1, "fast loading stale", readonly),
-        row("readwrite", 1, "fast loading stale", readwrite),
         row("clusterbus", 2, "no_auth no_multi", clusterbus),
-        replace(older["select"], handler=partial(_select, older["select"].handler)),
-        replace(older["copy"], handler=partial(_copy, older["copy"].handler)),
-        replace(older["sort"], handler=partial(_sort, older["sort"].handler)),
-        replace(older["sort_ro"], handler=partial(_sort, older["sort_ro"].handler)),
-        *(replace(older[name], handler=partial(_forbidden, text)) for name, text in FORBIDDEN.items()),
+        *restrictions.restricted(cluster.server.engine.commands, FORBIDDEN),
     ]
 
 
@@ -296,40 +285,8 @@ def cluster_failover(cluster: Cluster, call: Call) -> Reply:
 # -- the rest --------------------------------------------------------------------------------------------------------
 
 
-def readonly(cluster: Cluster, call: Call) -> Reply:
-    cast("Client", call.session).reads_replica = True
-    return OK
-
-
-def readwrite(cluster: Cluster, call: Call) -> Reply:
-    cast("Client", call.session).reads_replica = False
-    return OK
-
-
 def clusterbus(cluster: Cluster, call: Call) -> Reply:
     if call.argv[1] != bus.VERSION:
         return ErrorReply(f"ERR this node speaks version {bus.VERSION.decode()} of the cluster bus")
     cluster.server.todo.append(partial(cluster.adopt, cast("Client", call.session)))
     return LATER  # never: from now on messages are exchanged, not replies
-
-
-def _select(older: Callable[[Call], Reply], call: Call) -> Reply:
-    return older(call) if integer(call.argv[1]) == 0 else ErrorReply("ERR SELECT is not allowed in cluster mode")
-
-
-def _copy(older: Callable[[Call], Reply], call: Call) -> Reply:
-    if any(word.upper() == b"DB" for word in call.argv[3:]):
-        return ErrorReply("ERR Copying to another database is not allowed in cluster mode")
-    return older(call)
-
-
-def _sort(older: Callable[[Call], Reply], call: Call) -> Reply:
-    """Patterns lead to keys that nobody can know beforehand, and that may be anywhere."""
-    for word, pattern in pairwise(call.argv[2:]):
-        if (word.upper() == b"BY" and b"*" in pattern) or word.upper() == b"GET":
-            return ErrorReply(f"ERR {word.decode('latin-1').upper()} option of SORT denied in Cluster mode.")
-    return older(call)
-
-
-def _forbidden(text: str, call: Call) -> Reply:
-    return ErrorReply(f"ERR {text}")

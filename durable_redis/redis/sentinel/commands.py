@@ -21,7 +21,8 @@ from durable_redis.contract import Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.commands.connection import ping
-from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim, strict_integer
+from durable_redis.formats.resp import OK, ErrorReply, Reply, Status, Verbatim
+from durable_redis.redis import session
 from durable_redis.redis.client import LATER
 from durable_redis.redis.config import REDIS_VERSION
 from durable_redis.redis.sentinel import election, tables
@@ -88,26 +89,7 @@ def role(sentinel: Sentinel, call: Call) -> Reply:
 
 
 def hello(sentinel: Sentinel, call: Call) -> Reply:
-    """HELLO [2|3]: choose the protocol."""
-    if len(call.argv) > 1:
-        wanted = strict_integer(call.argv[1])
-        if wanted is None:
-            return ErrorReply("ERR Protocol version is not an integer or out of range")
-        if wanted not in (2, 3):
-            return ErrorReply("NOPROTO unsupported protocol version")
-        if len(call.argv) > 2:
-            return ErrorReply(f"ERR Syntax error in HELLO option '{call.argv[2].decode('latin-1')}'")
-        call.session.protocol = wanted
-    return Map(
-        [
-            (b"server", b"redis"),
-            (b"version", REDIS_VERSION.encode()),
-            (b"proto", call.session.protocol),
-            (b"id", _client(call).number),
-            (b"mode", b"sentinel"),
-            (b"modules", []),
-        ]
-    )
+    return session.plain_hello(call, REDIS_VERSION, b"sentinel")
 
 
 # -- fellow sentinels ------------------------------------------------------------------------------------------------
