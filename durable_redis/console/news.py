@@ -240,6 +240,8 @@ NEWS: Mapping[str, Callable[[str, Facts], Told]] = {
     "applied": _applied,
     "candidate": _saying("{who} asks the log to lead, behind {after}", True),
     "leads": _saying("{who} leads shard {shard} from now on: the log says so at {epoch}", True),
+    "checks the tail": _saying("{who} misses the leader, and reads the log behind {at}"),
+    "takes over": _saying("{who} leads shard {shard} from now on, behind {after}: no entry of the log says so", True),
     "lease": _saying("{who}'s lease is renewed"),
     "lease over": _saying("{who}'s lease is over: it answers no more", True),
     "handed over": _saying("{who} has handed its place over to {successor}", True),

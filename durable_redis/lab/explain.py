@@ -102,10 +102,25 @@ class Explainer:
         held = f"held the stream up to {last}" if last else "held nothing of the stream"
         when = f"{decided.node} took the lead at {seconds(self._time(decided.step))}, when the log {held}"
         death = self._end_of(write.node, write.step, decided.step)
+        if death is None and self._was_appended(write):
+            return (
+                f"{when}; {write.node} appended it behind that, and {decided.node}, which leads, reads the log no more"
+            )
         if death is None:
             return f"{when}; {write.node} had not got it into the log"
         kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
         return f"{when}; {write.node} had gone down at {seconds(death.at_us)} ({kind})"
+
+    def _was_appended(self, write: Write) -> bool:
+        """The log has it, from the server that executed it."""
+        executed = self.steps[write.step - 1].what
+        assert isinstance(executed, Note), f"step {write.step} has executed a write and says {executed}"
+        offset = executed.facts["offset"]
+        return any(
+            step.machine == write.node and step.what.facts["offset"] >= offset
+            for step in self.steps[write.step :]
+            if isinstance(step.what, Note) and step.what.kind == "appended"
+        )
 
     def _promoter(self, decided: History) -> str:
         """Who had told it to lead: the newest "promoting" before it did."""

@@ -62,6 +62,9 @@ WORDS: Mapping[str, Words] = {
     "conflict": Words("elect", "{machine} has lost: {reason}"),
     "leads": Words("promote", "{machine} leads: entry {epoch} of the log says so"),
     "deposed": Words("demote", "{machine} leads no more, and throws away {lost_bytes} bytes that the log has not got"),
+    # and those of a node that asks nobody (`memorydb.bugs`)
+    "checks the tail": Words("notice", "{machine} has heard of no leader for a backoff: it reads the log behind {at}"),
+    "takes over": Words("promote", "{machine} has applied everything up to {after}, and serves: no entry says so"),
     # all
     "synced": Words("copy", "{machine} follows {primary}, by a {how} sync"),
 }
@@ -128,7 +131,7 @@ def _replaced(step: Step) -> str:
             return old
         case Note(kind="fail", facts={"node": str(old)}):
             return old
-        case Note(kind="switch" | "leads", facts={"old": str(old)}):
+        case Note(kind="switch" | "leads" | "takes over", facts={"old": str(old)}):
             return old
     return ""
 

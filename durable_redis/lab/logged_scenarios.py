@@ -38,6 +38,13 @@ _PAUSED = (
     "command('GET', 'x', node='n1')",
     "play(12000)",
 )
+_ONLY_PAUSED = (
+    "write(120, every_ms=50, key='a{n}', client='client1')",
+    "pause('n1', 3500, at_ms=2000)",
+    "play(5500)",
+    "write(40, every_ms=50, key='b{n}', client='client2')",
+    "play(16000)",
+)
 _NO_ANSWER = (
     "write(20, every_ms=10)",
     "play(1500)",
@@ -120,6 +127,21 @@ LOGGED = (
         "MemoryDB(replicas=2, clients=2)",
         _PAUSED,
         "The same with the condition: its append meets the entry of its successor, and no reply is sent.",
+        "MemoryDB paper, 4.1.2",
+    ),
+    Named(
+        "check-apply-serve",
+        "MemoryDB(replicas=1, clients=2, bug='check, apply, serve', least_bytes=1000000)",
+        _ONLY_PAUSED,
+        "A replica misses the primary, reads the log to its end and serves; the primary wakes, and serves and appends.",
+        "hidetatz, 'How Amazon MemoryDB for Redis ensures durability', as the author's guess",
+        remedy="catch-up-first",
+    ),
+    Named(
+        "catch-up-first",
+        "MemoryDB(replicas=1, clients=2, least_bytes=1000000)",
+        _ONLY_PAUSED,
+        "The same, where a replica that has seen the tail must append behind it before it serves.",
         "MemoryDB paper, 4.1.2",
     ),
     Named(

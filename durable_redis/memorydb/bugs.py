@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from durable_redis.contract import Effects
+from durable_redis.contract import Effects, Note, SetTimer
 from durable_redis.memorydb import shadow_phase
 from durable_redis.memorydb.caller import Answer
-from durable_redis.memorydb.leadership import Leadership, Phase
+from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
 from durable_redis.memorydb.log import EntryId
 from durable_redis.memorydb.logbook import Flight, Logbook
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import Shadow
 from durable_redis.memorydb.snapshotter import Snapshotter
 from durable_redis.memorydb.tracker import Tracker
+from durable_redis.redis.replication.history import new_id
 
 
 class Bug(NamedTuple):
@@ -118,6 +119,62 @@ class KeepsWhatNeverHappened(MemoryDBServer):
     leadership_type = _IsAlwaysClean
 
 
+# -- the order --------------------------------------------------------------------------------------------------------
+
+
+class _ChecksAppliesServes(Leadership):
+    """Who has heard nothing of a leader for a backoff reads the log up to its tail, applies what it lacks, and serves.
+
+    It asks nobody: nothing in the log says that it leads.  So nothing stops whoever led before, who may be alive and
+    append after the tail was read; and no lease ends, since nobody has given one."""
+
+    checking = False
+
+    def may_campaign(self, now: int) -> bool:
+        return not self.checking and now >= self.backoff_until_us
+
+    def _campaign(self, now: int) -> Effects:
+        self.checking = True
+        yield Note("checks the tail", {"at": str(self.server.logbook.position)})
+        yield from self.server.logbook.read_on(now)
+
+    def wait(self, now: int) -> Effects:
+        """A sign of a leader: the check is off."""
+        self.checking = False
+        yield from super().wait(now)
+
+    def take_over(self, now: int) -> Effects:
+        """It has the tail, and everything before it."""
+        server, old = self.server, self.leader
+        self.enter(Phase.CAMPAIGNING)
+        self.leader, self.epoch, self.replid = server.name, server.logbook.position, new_id(server.random)
+        self.enter(Phase.EXPIRED)
+        yield Note("takes over", {"after": str(self.epoch), "shard": server.config.shard, "old": old})
+        yield from server.lead(now)
+        yield from self._renewed(now, now)
+
+    def _renewed(self, sent_us: int, now: int) -> Effects:
+        """A renewal is only a sign of life."""
+        if self.phase is Phase.EXPIRED:
+            self.enter(Phase.LEADING)
+        self.renew_at_us = sent_us + self.server.config.renew_ms * 1000
+        yield SetTimer(WAKE, self.renew_at_us)
+
+    def check(self, now: int) -> Effects:
+        if self.checking and self.phase is Phase.FOLLOWING and self.server.logbook.is_caught_up:
+            yield from self.take_over(now)
+        elif not self.leads:
+            yield from super().check(now)
+
+    def serves(self, now: int) -> bool:
+        return self.phase is Phase.LEADING
+
+
+class ServesWithoutAsking(MemoryDBServer):
+    leadership_type = _ChecksAppliesServes
+    logbook_type = _TriesAgain
+
+
 # -- snapshots --------------------------------------------------------------------------------------------------------
 
 
@@ -157,6 +214,10 @@ BUGS = {
     ),
     "trim ahead of the snapshot": Bug(
         "The log is trimmed when the snapshot is dumped, not when it is released.", snapshotter=TrimsAhead
+    ),
+    "check, apply, serve": Bug(
+        "Who misses the leader reads the log to its end and serves, and no entry of the log says so.",
+        ServesWithoutAsking,
     ),
     "no rollback": Bug("A deposed leader keeps what it had executed and not logged.", KeepsWhatNeverHappened),
 }

@@ -106,6 +106,18 @@ def test_24_who_lags_catches_up_before_it_leads() -> None:
     assert lost("wait-and-the-wrong-heir") == 50, "the same faults where the heir is chosen first"
 
 
+def test_who_serves_without_asking_loses_what_the_other_one_appends() -> None:
+    assert lost("check-apply-serve") == 40
+    assert {
+        row.why.rpartition("; ")[2] for row in played("check-apply-serve").receipt().lost_rows if row.told == "ok"
+    } == {"n1 appended it behind that, and n2, which leads, reads the log no more"}
+    assert lost("catch-up-first") == 0
+    stages = ("checks the tail", "takes over", "role")
+    trail = played("check-apply-serve").failover()
+    assert [trail.first(stage).step for stage in stages] == sorted(trail[stage] for stage in stages)
+    assert trail.old == "n1"
+
+
 def test_25_an_older_engine_does_not_lead() -> None:
     assert [machine for machine, *_ in notes("newer-engine", "leads")] == ["n1", "n1"]
     assert [machine for machine, *_ in notes("newer-engine", "stopped")] == ["n2"]

@@ -90,6 +90,17 @@ def deposed_leader_differs(node: Node) -> bool:
     return room.data("n1") != room.data("n2") or room.told("n1", "writer") == [OK]
 
 
+def acknowledged_and_not_served(node: Node) -> bool:
+    """The leader was only asleep: it wakes, and is told to write when another one has taken its place."""
+    room = Room("n1", "n2", node=node)
+    room["n1"].asleep = True
+    until_served_by(room, "n2")
+    room.wake("n1")
+    told = room.ask("n1", "SET", "k", "v")
+    room.advance(2_000)
+    return told == OK and b"k" not in room.data("n2")
+
+
 STORIES: dict[str, Callable[[Node], bool]] = {
     "answers before the commit": told_before_the_log_has_it,
     "no tracker": seen_before_the_log_has_it,
@@ -98,6 +109,7 @@ STORIES: dict[str, Callable[[Node], bool]] = {
     "lease from the answer": lease_longer_than_it_may_be,
     "backoff shorter than the lease": two_serve,
     "append behind anything": deposed_leader_differs,
+    "check, apply, serve": acknowledged_and_not_served,
     "no rollback": deposed_leader_differs,
 }
 
