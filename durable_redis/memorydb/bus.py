@@ -1,13 +1,14 @@
-"""The cluster bus: a new leader tells the nodes of the other shards its name, so that they can send clients to it.
+"""The cluster bus: a leader tells the nodes of the other shards its name and its slots, so that they can send clients
+to it.
 
-The law of this file: *nothing is decided here.*  Who leads is decided in the log of the shard; the others are informed
-afterwards (paper, section 4.1.2).  Whoever has not heard yet sends a client to the wrong node of a shard, and that one,
-which reads its own log, redirects it.
+The law of this file: *nothing is decided here.*  Who leads, and which slots a shard has, is decided in its log; the
+others are informed afterwards (paper, section 4.1.2).  Whoever has not heard yet sends a client to a wrong node, and
+that one, which reads its own log, redirects it.
 
-    LEADS s2 n5 17        the shard, the node, and the place of its leadership entry: a later one wins
+    LEADS s2 n5 17 5461-10922        the shard, the node, how far it knows its log (what is later there wins), the slots
 
-A leader keeps a connection to each node of the other shards, says this when it is open, and opens it again when it is
-lost.  With one shard there is nobody to be told.
+A leader keeps a connection to each node of the other shards, says this when it is open and whenever its slots have
+changed, and opens it again when it is lost.  With one shard there is nobody to be told.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from durable_redis.contract import Close, Closed, Connect, Effects, Event, Opened, Received, Send, SetTimer, TimerFired
 from durable_redis.formats.resp import encode_command
+from durable_redis.redis.cluster.slots import slots_text
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer
@@ -44,10 +46,14 @@ class Bus:
 
     def lead(self, now: int) -> Effects:
         """This node leads: everybody shall know."""
+        yield from self.tell()
+        yield from self._connect(now)
+
+    def tell(self) -> Effects:
+        """Say it on every connection that is open."""
         for link in self.links.values():
             if link.is_open:
                 yield from self._say(link)
-        yield from self._connect(now)
 
     def owns(self, event: Event) -> bool:
         """This event is for `handle`."""
@@ -83,7 +89,8 @@ class Bus:
     def _say(self, link: Link) -> Effects:
         server = self.server
         if server.leadership.leads:
-            words = [server.config.shard, server.name, str(server.leadership.epoch.index)]
+            place, slots = str(server.logbook.position.index), slots_text(server.shards.owned)
+            words = [server.config.shard, server.name, place, slots]
             yield Send(link.connection, encode_command([b"LEADS", *map(str.encode, words)]))
 
     def _link(self, connection: str) -> Link | None:

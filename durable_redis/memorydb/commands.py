@@ -19,10 +19,11 @@ from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Verbatim
 from durable_redis.memorydb.record import version_text
+from durable_redis.memorydb.shards import Heard
 from durable_redis.redis import session
 from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.restrictions import restricted
-from durable_redis.redis.cluster.slots import key_slot
+from durable_redis.redis.cluster.slots import SlotError, key_slot, parse_slots, ranges_of
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer
@@ -54,7 +55,7 @@ def commands(server: MemoryDBServer) -> list[Command]:
         ),
         row("hello", -1, "no_auth loading stale", hello),
         Command("quit", -1, "no_auth loading stale at_once", session.quit_connection),
-        row("leads", 4, "admin loading stale no_multi", leads),
+        row("leads", 5, "admin loading stale no_multi", leads),
         row("failover", -1, "admin noscript stale no_multi", failover),
         *restricted(server.engine.commands),
     ]
@@ -96,13 +97,13 @@ def info(server: MemoryDBServer, call: Call) -> Reply:
 
 
 def cluster_slots(server: MemoryDBServer, call: Call) -> Reply:
-    """[first, last, the leader, the other nodes ...] of each shard, as far as this node has heard."""
+    """[first, last, the leader, the other nodes ...] of each range of slots, as far as this node has heard."""
     rows: list[Reply] = []
     for shard in server.shards.shards:
         leader = server.leadership.leader if shard == server.shards.own else server.shards.leader_of(shard)
         if leader:
-            others = [_address(name) for name in shard.nodes if name != leader]
-            rows.append([shard.first, shard.last, _address(leader), *others])
+            nodes = [_address(leader), *(_address(name) for name in shard.nodes if name != leader)]
+            rows += [[first, last, *nodes] for first, last in ranges_of(server.shards.map[shard.name])]
     return rows
 
 
@@ -138,9 +139,14 @@ def hello(server: MemoryDBServer, call: Call) -> Reply:
 
 
 def leads(server: MemoryDBServer, call: Call) -> Reply:
-    """LEADS shard node epoch: ours; the bus."""
-    shard, node, epoch = call.argv[1].decode("latin-1"), call.argv[2].decode("latin-1"), integer(call.argv[3])
-    server.shards.heard(shard, node, epoch)
+    """LEADS shard node place slots: ours; the bus."""
+    shard, node, place, slots = (word.decode("latin-1") for word in call.argv[1:])
+    if shard not in server.shards.map:
+        return ErrorReply(f"ERR there is no shard {shard}: there is {', '.join(server.shards.map)}")
+    try:
+        server.shards.heard(shard, Heard(integer(place.encode("latin-1")), node, parse_slots(slots)))
+    except SlotError as error:
+        return ErrorReply(f"ERR {error}")
     return OK
 
 

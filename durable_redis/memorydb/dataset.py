@@ -18,9 +18,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.formats.resp import ErrorReply
-from durable_redis.memorydb.errors import Damaged, NewerEngine, OtherShard, WrongPrefix
+from durable_redis.memorydb.errors import Damaged, NewerEngine, NoLabel, OtherShard, WrongPrefix
 from durable_redis.memorydb.log.answers import Entries
-from durable_redis.memorydb.log.entries import DATA, Entry, EntryId
+from durable_redis.memorydb.log.entries import DATA, SLOTS, Entry, EntryId
+from durable_redis.memorydb.ownership import Migration, Ownership, OwnershipError
 from durable_redis.memorydb.record import ENGINE_VERSION, Record, RecordError, Version, version_text
 from durable_redis.memorydb.snapshot import Label, digest_of, open_snapshot
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 
 class Dataset:
-    """`engine` holds the log's effects up to the entry `at`, where the running checksum is `checksum`.
+    """`engine` holds the log's effects up to the entry `at`, where the running checksum is `checksum`; `ownership` is
+    what the log says up to there of the shard's slots.
 
     `replid` and `offset` are the position in the stream of the leader that wrote the last record."""
 
@@ -41,6 +43,7 @@ class Dataset:
         self.checksum = 0
         self.replid = ""
         self.offset = 0
+        self.ownership = Ownership(shard)
 
     # -- a snapshot --------------------------------------------------------------------------------------------------
 
@@ -57,6 +60,10 @@ class Dataset:
         if label.shard != self.shard:
             raise OtherShard(name, f"this is a snapshot of the shard {label.shard}, and {self.shard} is wanted")
         self._check_version(label.version, name)
+        try:
+            ownership = Ownership.decode(self.shard, label.slots)
+        except OwnershipError as error:
+            raise NoLabel(name, str(error)) from error
         # 3. the data
         for entry in rdb.entries:
             self.engine.load(entry)
@@ -66,12 +73,14 @@ class Dataset:
             )
         self.at, self.checksum = label.at, label.checksum
         self.replid, self.offset = label.replid, label.offset
+        self.ownership = ownership
         return label
 
     def label(self) -> Label:
         """The label of a snapshot that is made of this now."""
         digest = digest_of(self.engine.entries())
-        return Label(self.shard, self.at, self.checksum, self.version, digest, self.replid, self.offset)
+        slots = self.ownership.encode()
+        return Label(self.shard, self.at, self.checksum, self.version, digest, self.replid, self.offset, slots)
 
     # -- the log -----------------------------------------------------------------------------------------------------
 
@@ -100,8 +109,22 @@ class Dataset:
                 "entries are missing in between, or our past is another; restore another snapshot",
             )
         commands = self._execute(entry, where, now_ms) if entry.kind == DATA else 0
+        if entry.kind == SLOTS:
+            self._move_slots(entry.body, entry.id, where)
         self.at, self.checksum = entry.id, entry.checksum
         return commands
+
+    def appended(self, id: EntryId, checksum: int, kind: str, body: bytes) -> None:
+        """The next entry is this node's own, and what it says of data has been executed already."""
+        if kind == SLOTS:
+            self._move_slots(body, id, f"{self.shard}, entry {id}")
+        self.at, self.checksum = id, checksum
+
+    def _move_slots(self, body: bytes, id: EntryId, where: str) -> None:
+        try:
+            self.ownership = self.ownership.after(Migration.decode(body), id.index)
+        except OwnershipError as error:
+            raise Damaged(where, str(error)) from error
 
     def _execute(self, entry: Entry, where: str, now_ms: int) -> int:
         try:

@@ -27,6 +27,7 @@ from durable_redis.memorydb.log import (
     HANDOVER,
     LEADERSHIP,
     RENEWAL,
+    SLOTS,
     Answer,
     Appended,
     Conflict,
@@ -51,6 +52,7 @@ class Flight:
 
     kind: str
     sent_us: int
+    body: bytes
 
 
 class Logbook:
@@ -89,6 +91,7 @@ class Logbook:
         """Have no data at all."""
         self.server.engine.flush_all()
         self.data = self._nothing()
+        self.server.shards.know(self.data.ownership)
         self.tail = None
         self.replayed = 0
 
@@ -97,6 +100,7 @@ class Logbook:
         if snapshot is not None:
             yield Compute("load", len(snapshot))
             self.data.load(snapshot, name)
+            self.server.shards.know(self.data.ownership)
         self.unproved = snapshot is not None
         yield from self.read_on(now)
 
@@ -113,7 +117,7 @@ class Logbook:
 
     def append(self, kind: str, body: bytes, now: int) -> Effects:
         assert self.flight is None, f"an append of {self.flight} is under way"
-        self.flight = Flight(kind, now)
+        self.flight = Flight(kind, now, body)
         yield from self.log.append(kind, body, self.precondition(), now)
 
     def append_next(self, now: int) -> Effects:
@@ -153,12 +157,14 @@ class Logbook:
         if self.position > id:  # a candidate that has seen its own entry already, and what followed it
             yield from self.server.leadership.defeated(now)
             return
-        self.data.at, self.data.checksum = id, checksum
+        self.data.appended(id, checksum, flight.kind, flight.body)
         if flight.kind == DATA:
             self.data.replid, self.data.offset = self.server.leadership.replid, self.server.behind.commit()
             offset = self.data.offset
             self.server.tracker.commit(offset)
             yield Note("appended", {"index": id.index, "term": id.term, "offset": offset})
+        elif flight.kind == SLOTS:
+            yield from self.server.slots_moved(now)
         else:
             yield from self.server.leadership.appended(flight.kind, id, flight.sent_us, now)
 
@@ -222,5 +228,7 @@ class Logbook:
             if server.leadership.phase is not Phase.RECOVERING:
                 yield Note("applied", {"from": "log", **server.place()})
             yield Compute("replay", commands)
+        elif entry.kind == SLOTS:
+            yield from server.slots_moved(now)
         elif entry.kind in CLAIMS:
             yield from server.leadership.see(entry, Claim.decode(entry.body), now)

@@ -161,9 +161,9 @@ class MemoryDBServer:
 
     def _share(self) -> Mapping[str, Any]:
         """As a cluster's node shows it: which slots are its own."""
-        own, leading = self.shards.own, self.leadership.phase is Phase.LEADING
+        leading = self.leadership.phase is Phase.LEADING
         return {
-            "slots": ((own.first, own.last),) if self.leadership.leads else (),
+            "slots": self.shards.ranges if self.leadership.leads else (),
             "state": "ok" if leading or not self.leadership.leads else "fail",
         }
 
@@ -313,6 +313,13 @@ class MemoryDBServer:
     def _role_note(self) -> Note:
         facts = {"role": "replica", "primary": self.leadership.leader, "replid": self.replid, "replid2": NO_ID}
         return Note("role", {**facts, "second_offset": -1, "offset": self.offset})
+
+    def slots_moved(self, now: int) -> Effects:
+        """A committed entry says something new of the shard's slots."""
+        ownership = self.logbook.data.ownership
+        self.shards.know(ownership)
+        if self.leadership.leads:
+            yield from self.bus.tell()
 
     def stop(self, why: str) -> Effects:
         """The log speaks of a newer engine: this one must not guess what it means (paper, section 7.1)."""

@@ -7,6 +7,7 @@ Any Redis loads it: the label is in AUX fields, and a server passes over those t
     mdb-checksum    9f31...             the log's running checksum there: by it the prefix is known, all of it
     mdb-version     7.0.7               the engine whose stream it is made from
     mdb-digest      04c2...             of the data, key by key
+    mdb-slots       {"gained": ...      what the log says up to there of the shard's slots (`ownership`); if anything
     repl-id, repl-offset                the stream's position there, in Redis's own fields
 
 There are three checks for three mistakes (MemoryDB paper, section 7.2.1).  The CRC-64 at the end of the file finds
@@ -48,6 +49,7 @@ class Label:
     digest: int
     replid: str = ""
     offset: int = 0
+    slots: bytes = b""
 
     def aux(self) -> dict[str, bytes]:
         """The label as AUX fields of an RDB file."""
@@ -58,6 +60,8 @@ class Label:
             "mdb-version": version_text(self.version).encode(),
             "mdb-digest": b"%016x" % self.digest,
         }
+        if self.slots:
+            facts["mdb-slots"] = self.slots
         if self.replid:
             facts |= {"repl-id": self.replid.encode(), "repl-offset": b"%d" % self.offset, "repl-stream-db": b"0"}
         return facts
@@ -96,6 +100,7 @@ def _label_of(aux: dict[str, bytes], name: str) -> Label:
             int(aux["mdb-digest"], 16),
             aux.get("repl-id", b"").decode("ascii", "replace"),
             strict_integer(aux.get("repl-offset", b"0")) or 0,
+            aux.get("mdb-slots", b""),
         )
     except (KeyError, ValueError, LogError, RecordError) as error:
         raise NoLabel(name, f"its label cannot be read ({error})") from error

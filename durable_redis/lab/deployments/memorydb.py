@@ -138,11 +138,13 @@ class MemoryDB(Deployment):
     # -- where things stand ------------------------------------------------------------------------------------------
 
     def survivor(self, views: Views, key: bytes = b"") -> str:
-        """The leader of the shard that has the slot of the key; of two, the one whose leadership entry is newer."""
+        """The leader of the shard that has the slot of the key; "" while it is on its way from one to another.  Of two
+        leaders of a shard, the one whose leadership entry is newer."""
         slot = key_slot(key)
-        shard = next(shard for shard in self.shards if shard.has(slot))
-        leaders = [name for name in shard.nodes if views[name].get("role") == "primary"]
-        return max(leaders, key=lambda name: int(views[name]["epoch"]), default="")
+        leaders = [name for shard in self.shards if (name := _leader_of(shard, views))]
+        if len(self.shards) == 1:
+            return "".join(leaders)
+        return next((name for name in leaders if any(a <= slot <= b for a, b in views[name]["slots"])), "")
 
     @cached_property
     def shares(self) -> tuple[Share, ...]:
@@ -184,6 +186,11 @@ def _log_node(name: str, config: LogConfig, random: Random) -> Node:
 def _key_of(shard: Shard) -> bytes:
     """Some key of a shard."""
     return next(key for key in map(b"%d".__mod__, count()) if shard.has(key_slot(key)))
+
+
+def _leader_of(shard: Shard, views: Views) -> str:
+    leaders = [name for name in shard.nodes if views[name].get("role") == "primary"]
+    return max(leaders, key=lambda name: int(views[name]["epoch"]), default="")
 
 
 def _has_settled(views: Views, shard: Shard) -> bool:
