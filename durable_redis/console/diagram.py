@@ -18,14 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
-from durable_redis.console.pens import INK, PAPER, SOFT, rect, sheet, text
+from durable_redis.lab.pens import INK, LINE, PAPER, SOFT, TINT, rect, sheet, text
 
 WIDTH, MARGIN = 800, 18
 BOX_WIDTH, BOX_HEIGHT, GAP, LANE = 190, 34, 22, 16
 LINE_LENGTH = 80
 """So many letters of a sentence fit beside a state; two lines of them."""
 LANES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-TINT, BORDER = "#f3f5f7", "#b8c0c8"
 
 State = TypeVar("State", bound=Enum)
 
@@ -53,7 +52,7 @@ class Diagram:
         height = 2 * MARGIN + len(self.states) * (BOX_HEIGHT + GAP) - GAP
         parts = [
             sheet(WIDTH, height, 'role="img" aria-label="A state machine" font-family="sans-serif"'),
-            rect(0.5, 0.5, WIDTH - 1, height - 1, 10, PAPER, BORDER, 1),
+            rect(0.5, 0.5, WIDTH - 1, height - 1, 10, PAPER, LINE, 1),
             *self._lanes(),
             *(part for state in self.states for part in self._state(state)),
             "</svg>",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from durable_redis.console.pens import PAPER, SOFT, text
-from durable_redis.console.roomview import COLOURS, LINE, RED_TEXT
+from durable_redis.console.roomview import COLOURS
+from durable_redis.lab.pens import LINE, PAPER, RED_TEXT, SOFT, text
 
 Place = tuple[int, int]
 Rows = Sequence[tuple[str, str, Sequence[str]]]

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from durable_redis.console.pens import INK, PAPER, SOFT, rect, text
 from durable_redis.console.rows import ACTING, CALM, STARTING, UP
+from durable_redis.lab.pens import INK, LINE, PAPER, RED_TEXT, SOFT, TINT, rect, text
 
-LINE, TINT = "#b8c0c8", "#f3f5f7"
 BLUE, SKY, GREEN, RED, AMBER, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
-RED_TEXT, GREEN_TEXT, GREY = "#b84f00", "#00785a", "#52606d"
+GREY = "#52606d"
 COLOURS = {"R": BLUE, "B": PURPLE, "C": SKY, "P": GREEN, "S": AMBER, "L": GREEN, "OK": GREY}
 HALO = 5
 LONGEST_WORDS = 130

@@ -14,22 +14,18 @@ from typing import Any
 
 from durable_redis.console import layout, matrix, model, timeline
 from durable_redis.console.film import FSYNCING, Film
-from durable_redis.console.pens import INK, PAPER, SOFT, moved, rect, sheet, text, wrapped
 from durable_redis.console.roomview import (
     AMBER,
     BLUE,
     COLOURS,
     GREEN,
-    GREEN_TEXT,
     GREY,
-    LINE,
     PURPLE,
     RED,
-    RED_TEXT,
-    TINT,
     by_wire,
     scene,
 )
+from durable_redis.lab.pens import GREEN_TEXT, INK, LINE, PAPER, RED_TEXT, SOFT, TINT, moved, rect, sheet, text, wrapped
 
 HATCH = "#e7eaed"
 TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT}

@@ -11,9 +11,10 @@ given the same answers.  A stale read is what it forbids: after the OK to `SET x
 3. If none is right, take back what was placed last and place another instead.
 4. A place where the search has been (the same state, the same calls placed) is left at once.
 
-Two remarks make it fast.  A read whose answer is right now may be placed without trying anything else: it changes
-nothing, so whatever order works without it here works with it here.  And a call that nobody answered is placed only if
-nothing else goes on: it may also have had no effect, or have its effect later than all the rest.
+Three remarks make it fast.  A read whose answer is right now may be placed without trying anything else: it changes
+nothing, so whatever order works without it here works with it here.  A call that nobody answered is placed only if
+nothing else goes on: it may also have had no effect, or have its effect later than all the rest.  And of two of those
+with the same words, the one that began earlier is taken first, since nobody could tell.
 
 The problem is NP-complete, so the search counts its steps, and answers "undecided" when they exceed a budget.
 
@@ -27,14 +28,16 @@ The problem is NP-complete, so the search counts its steps, and answers "undecid
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from durable_redis.verify.history import NEVER_US, Call, History, partition
 from durable_redis.verify.models import RULES, State, comparable
 
 if TYPE_CHECKING:
     from durable_redis.lab.run import Run
+    from durable_redis.verify.counterexample import Counterexample
 
 BUDGET = 2_000_000
 """Steps of the search for one key: a few seconds."""
@@ -42,14 +45,22 @@ BUDGET = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A key whose calls fit no order.  `placed` of them fit one, which leaves the key in `state`; then none of `stuck`
-    could be next."""
+    """A key whose calls fit no order.  `placed` of the answered ones fit one, which leaves the key in `state`; then
+    none of `stuck` could be next.  `history` is all calls on the key."""
 
     key: bytes
     calls: int
     placed: int
     state: State
     stuck: tuple[Call, ...]
+    history: tuple[Call, ...] = field(default=(), repr=False)
+
+    @property
+    def counterexample(self) -> Counterexample:
+        """The few calls that show it: the smallest contradiction."""
+        from durable_redis.verify.counterexample import counterexample
+
+        return counterexample(self.key, self.history)
 
     def __str__(self) -> str:
         key = self.key.decode("utf-8", "backslashreplace")
@@ -60,15 +71,23 @@ class Refusal:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verdict:
-    """What the search found.  `steps` is how many calls it tried to place."""
+    """What the search found.  `steps` is how many calls it tried to place.
+
+    A verdict that says no shows the smallest contradiction on the first key that it refuses: in a notebook drawn, and
+    in words."""
 
     calls: int
     keys: int
     steps: int
     refused: tuple[Refusal, ...] = ()
     undecided: tuple[bytes, ...] = ()
+
+    @cached_property
+    def counterexample(self) -> Counterexample | None:
+        """Of the first key that is refused; None if there is none."""
+        return self.refused[0].counterexample if self.refused else None
 
     @property
     def linearizable(self) -> bool | None:
@@ -81,7 +100,9 @@ class Verdict:
     def __str__(self) -> str:
         scope = f"{self.calls:,} calls on {self.keys:,} {'key' if self.keys == 1 else 'keys'}"
         if self.refused:
-            return "\n".join([f"Not linearizable: {scope}.", *(f"  {refusal}" for refusal in self.refused)])
+            names = ", ".join(refusal.key.decode("utf-8", "backslashreplace") for refusal in self.refused[1:])
+            others = [f"And the calls on these keys fit no order: {names}."] if names else []
+            return "\n".join([f"Not linearizable: {scope}.", repr(self.counterexample), *others])
         if self.undecided:
             names = ", ".join(key.decode("utf-8", "backslashreplace") for key in self.undecided[:5])
             return f"Undecided: {scope}; the budget was spent on {names}."
@@ -89,10 +110,14 @@ class Verdict:
 
     __repr__ = __str__
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        drawn = {"image/svg+xml": self.counterexample.svg} if self.counterexample else {}
+        return {"text/plain": repr(self), **drawn}
 
-def linearizable(run: Run, budget: int = BUDGET) -> Verdict:
+
+def linearizable(run: Run | History, budget: int = BUDGET) -> Verdict:
     """Whether the answers that the clients of a run got, up to its end, fit one order.  As `check`."""
-    return check(History.of(run.playback), budget)
+    return check(run if isinstance(run, History) else History.of(run.playback), budget)
 
 
 def check(history: History, budget: int = BUDGET) -> Verdict:
@@ -108,7 +133,7 @@ def check(history: History, budget: int = BUDGET) -> Verdict:
         if found is None:
             undecided.append(key)
         elif not found:
-            refused.append(search.refusal(key))
+            refused.append(search.refusal(key, calls))
     return Verdict(sum(map(len, keys.values())), len(keys), steps, tuple(refused), tuple(undecided))
 
 
@@ -135,6 +160,11 @@ class Search:
         self.answered = [call for call in in_order if call.answered]
         # A read that nobody answered has told nobody anything.
         self.unheard = [call for call in in_order if not call.answered and not RULES[call.argv[0].upper()].only_reads]
+        last: dict[tuple[bytes, ...], int] = {}
+        self.twins = []  # for each of them, the one before it with the same words, or -1
+        for bit, call in enumerate(self.unheard):
+            self.twins.append(last.get(call.argv, -1))
+            last[call.argv] = bit
         self.rules = [RULES[call.argv[0].upper()] for call in self.answered]
         self.replies = [comparable(call.argv, call.reply) for call in self.answered]
         self.budget = budget
@@ -163,11 +193,11 @@ class Search:
                 return None
         return False
 
-    def refusal(self, key: bytes) -> Refusal:
+    def refusal(self, key: bytes, calls: Sequence[Call]) -> Refusal:
         """Where the search got farthest, and what it could not place there."""
         place = self.farthest
         stuck = tuple(self.answered[number] for number in self._candidates(place)[0])
-        return Refusal(key, len(self.answered), place.placed, place.state, stuck)
+        return Refusal(key, len(self.answered), place.placed, place.state, stuck, tuple(calls))
 
     def _candidates(self, place: Place) -> tuple[list[int], int]:
         """The answered calls that may come next, and when the first of them ends."""
@@ -201,7 +231,8 @@ class Search:
         for bit, call in enumerate(self.unheard):
             if call.began_us >= earliest_end_us:
                 return
-            if not place.unheard >> bit & 1:
+            twin = self.twins[bit]
+            if not place.unheard >> bit & 1 and (twin < 0 or place.unheard >> twin & 1):
                 self.steps += 1
                 after, _ = RULES[call.argv[0].upper()].apply(state, call.argv)
                 if after != state:

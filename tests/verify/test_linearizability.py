@@ -2,91 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import permutations
 from random import Random
 
 import pytest
+from smallhistories import MIXES, brute_force, call, history, random_history
 
 import durable_redis as dr
-from durable_redis.formats.resp import OK, Reply
+from durable_redis.formats.resp import OK
 from durable_redis.verify.history import NEVER_US, Call, History, HistoryError
 from durable_redis.verify.linearizability import Search, check
-from durable_redis.verify.models import RULES, State, comparable
-
-
-def call(client: str, words: str, began_us: int, ended_us: int = NEVER_US, reply: Reply = None) -> Call:
-    return Call(client, tuple(words.encode().split()), began_us, ended_us, reply)
-
-
-def history(*calls: Call) -> History:
-    return History(tuple(calls))
-
-
-# -- the definition, word for word ------------------------------------------------------------------------------------
-
-
-def orders(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
-    """Every order of all answered calls and some of the others that keeps who ended before whom began."""
-    answered = [one for one in calls if one.answered]
-    unheard = [one for one in calls if not one.answered]
-    for chosen in range(2 ** len(unheard)):
-        some = answered + [one for bit, one in enumerate(unheard) if chosen >> bit & 1]
-        for order in permutations(some):
-            if all(
-                order[later].ended_us > order[sooner].began_us
-                for sooner in range(len(order))
-                for later in range(sooner + 1, len(order))
-            ):
-                yield order
-
-
-def explains(order: Sequence[Call]) -> bool:
-    state: State = None
-    for one in order:
-        state, reply = RULES[one.argv[0]].apply(state, one.argv)
-        if one.answered and reply != comparable(one.argv, one.reply):
-            return False
-    return True
-
-
-def brute_force(calls: Sequence[Call]) -> bool:
-    return any(map(explains, orders(calls)))
-
-
-MIXES = {
-    "register": ["SET x 1", "SET x 2", "GET x", "GET x", "DEL x"],
-    "counter": ["INCR x", "INCRBY x 2", "DECR x", "GET x"],
-    "list": ["RPUSH x a", "RPUSH x b", "LPUSH x c", "LPOP x", "RPOP x", "LRANGE x 0 -1"],
-    "set": ["SADD x a", "SADD x b", "SREM x a", "SISMEMBER x a", "SMEMBERS x", "SCARD x"],
-}
-
-
-def random_history(random: Random, mix: Sequence[str], most: int) -> list[Call]:
-    """Overlapping calls of three clients on one key.  The answers come from a true order, most of the time: now and
-    then one is taken from another state, or an answer got lost."""
-    free_us = {"a": 0, "b": 0, "c": 0}
-    plans = []
-    for _ in range(random.randint(4, most)):
-        client = random.choice("abc")
-        began_us = free_us[client] + random.randint(0, 4)
-        ended_us = free_us[client] = began_us + random.randint(1, 6)
-        plans.append((random.randint(began_us, ended_us), client, began_us, ended_us))
-    states: list[State] = [None]
-    calls = []
-    for _, client, began_us, ended_us in sorted(plans):
-        words = tuple(random.choice(mix).encode().split())
-        happened = random.random() < 0.85
-        after, reply = RULES[words[0]].apply(states[-1], words)
-        if random.random() < 0.4:
-            _, reply = RULES[words[0]].apply(random.choice(states), words)
-        states.append(after if happened else states[-1])
-        on_the_wire = sorted(reply) if isinstance(reply, frozenset) else reply
-        if random.random() < 0.15 or not happened:
-            calls.append(Call(client, words, began_us))
-        else:
-            calls.append(Call(client, words, began_us, ended_us, on_the_wire))
-    return calls
+from durable_redis.verify.models import RULES, State
 
 
 @pytest.mark.parametrize("mix", MIXES)
@@ -137,7 +62,8 @@ def test_one_stale_read_is_refused_and_named() -> None:
     assert verdict.linearizable is False
     (refusal,) = verdict.refused
     assert (refusal.key, refusal.placed, refusal.calls, refusal.state) == (b"x", 2, 3, b"2")
-    assert "b's GET x, sent at 0.000040 s and answered b'1' at 0.000050 s" in str(verdict)
+    assert "b's GET x, sent at 0.000040 s and answered b'1' at 0.000050 s" in str(refusal)
+    assert "Then GET x (b) must be answered 2, and was answered 1." in str(verdict)
 
 
 def test_a_read_may_see_a_write_that_is_under_way_and_the_next_one_may_not_unsee_it() -> None:
@@ -233,7 +159,7 @@ def test_a_lost_acknowledged_write_is_a_history_that_makes_no_sense() -> None:
     assert dr.linearizable(across_a_power_loss(appendfsync="always"))
     verdict = dr.linearizable(across_a_power_loss(appendfsync="everysec"))
     assert verdict.linearizable is False
-    assert "you's GET x" in str(verdict)
+    assert "Then GET x (you) must be answered" in str(verdict)
 
 
 def test_a_history_holds_what_the_clients_know() -> None:

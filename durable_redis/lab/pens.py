@@ -11,6 +11,9 @@ from xml.sax.saxutils import escape
 from durable_redis.lab.figures import NIGHT
 
 INK, SOFT, PAPER = "#1f2933", "#616e7c", "#ffffff"
+LINE, TINT = "#b8c0c8", "#f3f5f7"
+RED_TEXT, GREEN_TEXT = "#b84f00", "#00785a"
+"""Darker than the colours of `figures`, so that letters can be read in them."""
 
 
 def sheet(width: int, height: int, attributes: str) -> str:
