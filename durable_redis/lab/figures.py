@@ -106,9 +106,9 @@ def dilemma(costs: Matrix) -> Figure:
     figure, panel = pyplot.subplots(figsize=(8.4, 4.0), layout="constrained")
     pyplot.close(figure)
     worst = {row: costs.worst(row) for row in costs.rows}
-    places: dict[tuple[int, int], list[int]] = {}
+    places: dict[tuple[float, int], list[int]] = {}
     for number, (lost, silent_us) in enumerate(worst.values(), start=1):
-        places.setdefault((round(silent_us / 1e6), lost), []).append(number)
+        places.setdefault((round(silent_us / 1e6, 1), lost), []).append(number)
     for (silent_s, lost), numbers in places.items():
         panel.plot(silent_s, lost, "o" if lost else "s", color=ORANGE if lost else GREEN, markersize=9)
         words = ", ".join(map(str, numbers))
