@@ -261,6 +261,9 @@ NEWS: Mapping[str, Callable[[str, Facts], Told]] = {
     "snapshot begun": _saying("{who} begins a snapshot of shard {shard}"),
     "dumped": _saying("{who} has made a snapshot at {at}"),
     "snapshot given up": _saying("{who} gives a snapshot up: {why}", True),
+    "snapshot refused": _saying("{who} cannot use the snapshot at {at}, and takes the one before: {why}", True),
+    "entry refused": _saying("{who} does not apply an entry of the log: {why}", True),
+    "cannot recover": _saying("{who} cannot recover, and will try again: {why}", True),
     "snapshot released": _saying("{who} has put a snapshot into the store: {name}", True),
     "bus error": _saying("{who} does not understand its bus: {error}"),
 }

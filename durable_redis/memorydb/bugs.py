@@ -9,13 +9,14 @@ nothing of it.  Each is a mistake that somebody could make, and that a test with
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from durable_redis.contract import Effects, Note, SetTimer
 from durable_redis.memorydb import shadow_phase
 from durable_redis.memorydb.caller import Answer
 from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
-from durable_redis.memorydb.log import EntryId
+from durable_redis.memorydb.log import Entries, EntryId
 from durable_redis.memorydb.logbook import Flight, Logbook
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import Shadow
@@ -181,11 +182,31 @@ class ServesWithoutAsking(MemoryDBServer):
 class _Trusts(Shadow):
     def verify(self, now: int) -> Effects:
         self.phase = shadow_phase.Phase.REHEARSING
+        self.base = self.stem  # it is as good as any: nothing need stand by
         yield from self.release(now)
 
 
 class ReleasesUnread(Snapshotter):
     shadow_type = _Trusts
+
+
+class _IsOneEntryShort(Shadow):
+    """It applies all entries but the last, and says that it has applied that one, too."""
+
+    def apply(self, found: Entries, now: int) -> int:
+        if self.phase is shadow_phase.Phase.REPLAYING:
+            found = replace(found, entries=tuple(entry for entry in found.entries if entry.id != self.goal))
+        return super().apply(found, now)
+
+    def dump(self, now: int) -> Effects:
+        assert self.data is not None, "something was replayed"
+        assert self.goal is not None, "and up to a goal"
+        self.data.at = self.goal
+        yield from super().dump(now)
+
+
+class MissesTheLast(Snapshotter):
+    shadow_type = _IsOneEntryShort
 
 
 class _TrimsAtTheDump(Shadow):
@@ -210,7 +231,11 @@ BUGS = {
         "After a conflict, the same entry is sent again behind the tail.", AppendsBehindAnything
     ),
     "snapshot without verification": Bug(
-        "A snapshot is released as soon as it is uploaded, unread.", snapshotter=ReleasesUnread
+        "A snapshot is released as soon as it is uploaded, unread, and takes the place of all others.",
+        snapshotter=ReleasesUnread,
+    ),
+    "snapshot of a wrong prefix": Bug(
+        "A snapshot lacks the last entry up to which its label says it goes.", snapshotter=MissesTheLast
     ),
     "trim ahead of the snapshot": Bug(
         "The log is trimmed when the snapshot is dumped, not when it is released.", snapshotter=TrimsAhead

@@ -10,6 +10,9 @@ Every object is written once, under a name that is never used again (the last wo
 long under way, of a snapshotter that has crashed since, can change no object, and can release nothing that was not
 verified.  A release that comes late is older than the newest, or it names a snapshot that has been swept away: then
 the one before it counts.
+
+What was good when it was verified may rot later.  So the snapshot before the newest is kept as well, and the log behind
+*that* one: whoever finds the newest damaged begins with the one before it, replays more, and has the same data.
 """
 
 from __future__ import annotations
@@ -66,34 +69,56 @@ class Newest:
     1. list what is released; nothing: there is no snapshot
     2. get the newest; it is gone: the one before it, and so on
     3. they were all gone (newer ones were released meanwhile): begin again
-    """
+
+    Whoever cannot use what was found asks for the one before it (`ask_older`); before the first there is nothing, and
+    the log from its beginning.  `newest` is the entry of the newest one that is released: no data that end before it
+    are whole, whatever they were made of."""
 
     def __init__(self, shard: str, store: StoreClient) -> None:
         self.shard = shard
         self.store = store
+        self.newest = EntryId.ZERO
         self._stems: list[str] = []  # released, and not yet asked for, the newest last
         self._asked = ""
+        self._refused = False
 
     def ask(self, now: int) -> Effects:
         """Begin.  The answers that come from the store then are for `answered`."""
+        self._refused = False
         yield from self.store.names(release_name(self.shard, ""), now)
+
+    def ask_older(self, now: int) -> Effects:
+        """What was found is of no use: find what there was before it."""
+        self._refused = True
+        yield from self._get_next(now)
+
+    @property
+    def older(self) -> str:
+        """The released snapshot before the one that was found; "" if there is none."""
+        return self._stems[-1] if self._stems else ""
 
     def answered(self, answer: Stored, now: int) -> Effects:
         """Take the store's answer.  `found` says what came of it."""
         if isinstance(answer.reply, list):
             self._stems = sorted(stem_in(name) for name in answer.reply if isinstance(name, bytes))
             self._stems = [stem for stem in self._stems if _STEM.fullmatch(stem)]
+            self.newest = id_of(self.older)
             if not self._stems:
                 self.found = Found()
                 return
         elif isinstance(answer.reply, bytes):
             self.found = Found(self._asked, answer.reply)
             return
-        if not self._stems:
+        yield from self._get_next(now)
+
+    def _get_next(self, now: int) -> Effects:
+        if self._stems:
+            self._asked = self._stems.pop()
+            yield from self.store.get(snapshot_name(self.shard, self._asked), now)
+        elif self._refused:
+            self.found = Found()
+        else:
             yield from self.ask(now)
-            return
-        self._asked = self._stems.pop()
-        yield from self.store.get(snapshot_name(self.shard, self._asked), now)
 
     found: Found | None = None
 

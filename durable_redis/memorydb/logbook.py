@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from durable_redis.contract import Compute, Effects, Event, Note
 from durable_redis.memorydb.claims import Claim
 from durable_redis.memorydb.dataset import Dataset
-from durable_redis.memorydb.errors import NewerEngine, WrongPrefix
+from durable_redis.memorydb.errors import NewerEngine, RecoveryError, WrongPrefix
 from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.log import (
     DATA,
@@ -201,27 +201,33 @@ class Logbook:
             try:
                 self.data.expect(pushed.base)
             except WrongPrefix as error:
-                yield from self.server.recovery.failed(str(error), now)
+                yield from self.server.recovery.refuse(str(error), now)
                 return
             self.unproved = False
         running = pushed.base
         for entry in pushed.entries:
             if running == self.data.checksum and entry.id > self.position:
                 yield from self._apply(entry, now)
-                if leadership.phase is Phase.STOPPED:
+                if self.position != entry.id:
                     return
             running = entry.checksum
         self.tail, self.heard_us = pushed.tail, now
         if leadership.phase is Phase.RECOVERING and self.is_caught_up:
-            yield from self.server.recovered(now)
+            if missing := self.server.recovery.missing():
+                yield from self.server.recovery.failed(missing, now)
+            else:
+                yield from self.server.recovered(now)
 
     def _apply(self, entry: Entry, now: int) -> Effects:
-        """What is committed becomes true here."""
+        """What is committed becomes true here.  An entry that is refused leaves the position where it was."""
         server = self.server
         try:
             commands = self.data.apply(entry, now // 1000)
         except NewerEngine as error:
             yield from server.stop(str(error))
+            return
+        except RecoveryError as error:
+            yield from self._refuse(str(error), now)
             return
         self.replayed += 1
         if commands:
@@ -232,3 +238,15 @@ class Logbook:
             yield from server.slots_moved(now)
         elif entry.kind in CLAIMS:
             yield from server.leadership.see(entry, Claim.decode(entry.body), now)
+
+    def _refuse(self, why: str, now: int) -> Effects:
+        """An entry of the log is not what the log vouches for: nothing is built on it, and nothing served without it.
+
+        A candidate goes on: its entry cannot follow one that it has not applied, and it will read this one again."""
+        leadership = self.server.leadership
+        yield Note("entry refused", {"why": why})
+        if leadership.phase is Phase.FOLLOWING:
+            leadership.enter(Phase.RECOVERING)
+            self.server.ready = False
+        if leadership.phase is Phase.RECOVERING:
+            yield from self.server.recovery.failed(why, now)

@@ -3,10 +3,11 @@
 1. the store is asked for the newest released snapshot (`catalog`); until it has answered, nothing is heard of the log
 2. the snapshot is loaded: it may be damaged, of another shard, of a newer engine
 3. the log behind it is applied (`logbook`): it may have been trimmed further meanwhile, and it may tell of another past
+4. what does not fit is refused, and the snapshot before it is begun with, behind which the log is kept as well
 
 No other node is asked, so all of a shard may recover at once, and none of them need be alive (paper, section 4.2.1).
 
-Whatever does not fit is refused, and said; and since a newer snapshot may mend it, the node tries again in a while.  It
+Every refusal is said; and when nothing fits, a newer snapshot may mend it, so the node tries again in a while.  It
 serves nothing until then.  Only a newer engine's data stop it for good.
 """
 
@@ -63,6 +64,10 @@ class Recovery:
         yield from self.store.handle(event, now)
         for answer in self.store.take_answers():
             yield from self.newest.answered(answer, now)
+        yield from self._load_what_was_found(now)
+
+    def _load_what_was_found(self, now: int) -> Effects:
+        assert self.newest is not None, "something was found, and there is no store"
         if (found := self.newest.take()) is not None:
             yield from self._load(found, now)
 
@@ -73,7 +78,25 @@ class Recovery:
         except NewerEngine as error:
             yield from self.server.stop(str(error))
         except RecoveryError as error:
-            yield from self.failed(str(error), now)
+            yield from self.refuse(str(error), now)
+
+    def refuse(self, why: str, now: int) -> Effects:
+        """What was begun with does not fit: begin with what there was before it, and if that was nothing, fail."""
+        if self.newest is None or not self.snapshot:
+            yield from self.failed(why, now)
+            return
+        self.waits = True
+        self.server.logbook.forget()
+        yield Note("snapshot refused", {"at": self.snapshot, "why": why})
+        yield from self.newest.ask_older(now)
+        yield from self._load_what_was_found(now)
+
+    def missing(self) -> str:
+        """Why data that the log has no more for cannot be whole; "" if they can."""
+        newest, position = self.newest, self.server.logbook.position
+        if newest is None or position >= newest.newest:
+            return ""
+        return f"the log ends at {position}, and there was a snapshot at {newest.newest}"
 
     def failed(self, why: str, now: int) -> Effects:
         """What there is cannot be made into the shard's data."""

@@ -11,12 +11,16 @@ A snapshot, step by step:
 4. REHEARSING   it is fetched again, and recovered from, as a node would that has lost everything: loaded into an empty
                 data set, held against the log's running checksum at its entry, and the log behind it applied
 5. RELEASING    only now it is given the name at which everybody looks
-6. TRIMMING     what it holds, the log need not keep: up to its entry, and not one further
-7. SWEEPING     older snapshots go, and what was left half done
+6. TRIMMING     the log goes up to the entry of the snapshot that this one was made from, and not one further
+7. SWEEPING     snapshots older than that one go, and what was left half done
 
 A crash at any moment leaves the old snapshot released or the new one, each with the whole log behind it, because what
-makes the old one useless (6, 7) comes after what makes the new one count (5).  A snapshot that fails its rehearsal is
+makes an old one useless (6, 7) comes after what makes the new one count (5).  A snapshot that fails its rehearsal is
 swept away, and nothing else has changed.
+
+Two snapshots stay, the newest and the one that it was made from, and the log behind both: what was good when it was
+released may rot later, and a recovery that finds it damaged begins with the other.  So does step 1; the next snapshot
+then takes the place of the damaged one.  (How long MemoryDB keeps its log is not published: this is the model's own.)
 
 **When?**  Recovery loads a snapshot and replays what is behind it.  The snapshot should be the larger part ("snapshot
 dominant", section 4.2.3), so a new one is made when the log behind the last has grown to a given share of its size.
@@ -32,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 from durable_redis.contract import Compute, Effect, Effects, Event, Note, SetTimer, TimerFired
 from durable_redis.engine import Engine
 from durable_redis.formats.resp import OK
-from durable_redis.memorydb.catalog import Found, Newest, release_name, snapshot_name, stem_in, stem_of
+from durable_redis.memorydb.catalog import Found, Newest, id_of, release_name, snapshot_name, stem_in, stem_of
 from durable_redis.memorydb.dataset import Dataset
 from durable_redis.memorydb.errors import Damaged, RecoveryError
 from durable_redis.memorydb.log.answers import Answer, Entries, LogUser, Refused, Tail, Trimmed
@@ -84,6 +88,8 @@ class Shadow:
         self.newest = Newest(shard, store)
         self.released = Found()  # without its bytes
         self.released_bytes = 0
+        self.base = ""  # the snapshot that the next one is made from
+        self.before = ""  # the snapshot that the released one was made from: behind it the log begins
         self.seen = EntryId.ZERO  # how far the log has been looked at
         self.behind_bytes = 0  # of the log, behind the released snapshot
         self.wanted = False  # somebody has asked for a snapshot, however fresh the last one is
@@ -144,15 +150,17 @@ class Shadow:
                     yield from self.release(now)
             case ((Phase.REPLAYING | Phase.REHEARSING), Refused(reason=reason)):
                 yield from self._give_up(reason, now)
-            case Phase.TRIMMING, (Trimmed() | Refused()):
-                yield Note("trimmed", {"shard": self.shard, "upto": str(getattr(answer, "cut", ""))})
+            case Phase.TRIMMING, Trimmed(cut=cut):
+                yield Note("trimmed", {"shard": self.shard, "upto": str(cut)})
+                yield from self._sweep(now)
+            case Phase.TRIMMING, Refused():
                 yield from self._sweep(now)
 
     def _store_says(self, answer: Stored, now: int) -> Effects:
         match self.phase:
             case Phase.LEARNING | Phase.FETCHING:
                 yield from self.newest.answered(answer, now)
-                if (found := self.newest.take()) is not None:
+                while (found := self.newest.take()) is not None:
                     yield from (self._learn if self.phase is Phase.LEARNING else self._load)(found, now)
             case Phase.UPLOADING if answer.reply == OK:
                 yield from self.verify(now)
@@ -172,15 +180,15 @@ class Shadow:
 
     def _learn(self, found: Found, now: int) -> Effects:
         """After a start: what is released counts, and what had to follow from it may not have been done."""
-        self._released(found.stem, len(found.content or b""))
+        self._released(found.stem, len(found.content or b""), self.newest.older)
         if found.stem:
             yield from self._trim(now)
         else:
             yield from self._sweep(now)
 
-    def _released(self, stem: str, size: int) -> None:
-        """From now on this is the snapshot with which a recovery begins."""
-        self.released, self.released_bytes = Found(stem), size
+    def _released(self, stem: str, size: int, before: str) -> None:
+        """From now on this is the snapshot with which a recovery begins, and `before` the one that stands by."""
+        self.released, self.released_bytes, self.before = Found(stem), size, before
         self.seen, self.behind_bytes = self.released.at, 0
 
     def _count(self, found: Entries, now: int) -> Effects:
@@ -212,11 +220,12 @@ class Shadow:
         return Dataset(engine, self.shard, self.config.version)
 
     def _load(self, found: Found, now: int) -> Effects:
-        self.data = self._nothing()
+        self.data, self.base = self._nothing(), found.stem
         try:
             yield from self._load_into(self.data, found.content, found.stem)
         except RecoveryError as error:
-            yield from self._give_up(str(error), now)
+            yield Note("snapshot refused", {"shard": self.shard, "at": str(found.at), "why": str(error)})
+            yield from self.newest.ask_older(now)
             return
         self._enter(Phase.REPLAYING)
         yield from self.log.tail(now)
@@ -238,15 +247,20 @@ class Shadow:
         assert goal is not None, f"{self.shard}: no goal in {self.phase}"
         wanted = replace(found, entries=tuple(entry for entry in found.entries if entry.id <= goal))
         try:
-            commands = data.follow(wanted, now // 1000)
+            commands = self.apply(wanted, now)
         except RecoveryError as error:
             yield from self._give_up(str(error), now)
             return False
         yield Compute("replay", commands)
-        if wanted.entries and data.at < goal:
+        if wanted.entries and wanted.entries[-1].id < goal:
             yield from self._read_on(now)
             return False
         return True
+
+    def apply(self, found: Entries, now: int) -> int:
+        """The number of commands in what was read.  Raises RecoveryError."""
+        assert self.data is not None, f"{self.shard}: nothing is being made in {self.phase}"
+        return self.data.follow(found, now // 1000)
 
     def dump(self, now: int) -> Effects:
         """The data as a file, with its label, into the store."""
@@ -295,12 +309,12 @@ class Shadow:
 
     def _is_released(self, now: int) -> Effects:
         yield Note("snapshot released", {"shard": self.shard, "name": self.stem, "bytes": self.size})
-        self._released(self.stem, self.size)
+        self._released(self.stem, self.size, self.base)
         yield from self._trim(now)
 
     def _trim(self, now: int) -> Effects:
         self._enter(Phase.TRIMMING)
-        yield from self.log.trim(self.released.at, now)
+        yield from self.log.trim(id_of(self.before), now)
 
     # -- sweeping ----------------------------------------------------------------------------------------------------
 
@@ -310,9 +324,10 @@ class Shadow:
         yield from self.store.names(f"{self.shard}/".encode(), now)
 
     def _swept(self, answer: Stored, now: int) -> Effects:
-        """Delete every object but those of the released snapshot; a release before the snapshot that it names."""
+        """Delete every object but those of the two snapshots that stay; a release before the snapshot that it names."""
         if isinstance(answer.reply, list):
-            names = [name for name in answer.reply if isinstance(name, bytes) and stem_in(name) != self.released.stem]
+            stay = (self.released.stem, self.before)
+            names = [name for name in answer.reply if isinstance(name, bytes) and stem_in(name) not in stay]
             self._left_to_sweep = len(names) + 1
             for name in names:
                 yield from self.store.delete(name, now)

@@ -6,6 +6,7 @@ from typing import Any
 
 import durable_redis as dr
 from durable_redis.contract import Compute, Note
+from durable_redis.memorydb.catalog import id_of
 
 EAGER: dict[str, Any] = {"freshness_percent": 50, "least_bytes": 500}
 
@@ -75,17 +76,40 @@ def test_a_replica_that_the_log_does_not_reach_back_to_begins_with_the_snapshot(
     assert run.receipt().lost == 0
 
 
-def test_a_released_snapshot_that_rots_in_the_store_is_refused_and_serves_nobody() -> None:
-    """The log behind it alone is not the data: the store's durability is part of the promise."""
+def snapshots(run: dr.Run) -> list[str]:
+    return sorted(name for name in run.playback.world.machines["s3"].disk.files if "snapshots" in name)
+
+
+def test_a_released_snapshot_that_rots_in_the_store_is_refused_and_the_one_before_it_does() -> None:
     run = filled()
-    (path,) = [name for name in run.playback.world.machines["s3"].disk.files if "snapshots" in name]
-    run.bit_rot("s3", path, 300)
+    older, newest = snapshots(run)
+    run.bit_rot("s3", newest, 300)
+    everybody_dies(run)
+    run.play(run.now_ms + 8_000)
+    for node in ("n1", "n2"):
+        (refused,) = notes(run, "snapshot refused", node)
+        assert "checksum" in refused["why"]
+        ready = notes(run, "ready", node)[-1]
+        assert (ready["keys"], stem_at(older)) == (200, ready["snapshot"])
+    assert run.receipt().lost == 0
+
+
+def stem_at(path: str) -> str:
+    return str(id_of(path.rpartition("%2F")[2]))
+
+
+def test_when_both_snapshots_have_rotted_the_log_behind_them_alone_is_not_the_data_and_serves_nobody() -> None:
+    """The store's durability is part of the promise."""
+    run = filled()
+    for path in snapshots(run):
+        run.bit_rot("s3", path, 300)
     run.crash("n2", "power loss")
     run.restart("n2")
     run.play(run.now_ms + 4_000)
+    assert {note["at"] for note in notes(run, "snapshot refused", "n2")} == set(map(stem_at, snapshots(run)))
     whys = {note["why"] for note in notes(run, "cannot recover", "n2")}
     assert len(whys) == 1
-    assert "checksum" in whys.pop()
+    assert "the log begins behind" in whys.pop()
     assert not view(run, "n2")["ready"]
     assert view(run, "n1")["ready"]
 

@@ -83,14 +83,19 @@ class Place:
             path.removeprefix(prefix): bytes(file.platter) for path, file in files.items() if path.startswith(prefix)
         }
 
-    def newest(self) -> tuple[EntryId, bytes | None]:
+    def released(self) -> list[tuple[EntryId, bytes | None]]:
+        """What a recovery may begin with, the best first: at last nothing, and the log from its beginning."""
         snapshots = self.durable(SNAPSHOTS)
-        released = sorted(stem for stem in self.durable(RELEASED) if stem in snapshots)
-        return (id_of(released[-1]), snapshots[released[-1]]) if released else (EntryId.ZERO, None)
+        stems = sorted((stem for stem in self.durable(RELEASED) if stem in snapshots), reverse=True)
+        return [*((id_of(stem), snapshots[stem]) for stem in stems), (EntryId.ZERO, None)]
 
-    def recover(self) -> Dataset:
-        """A node that has nothing comes, now.  Raises RecoveryError."""
-        at, content = self.newest()
+    def newest(self) -> tuple[EntryId, bytes | None]:
+        return self.released()[0]
+
+    def recover(self, choice: int = 0) -> Dataset:
+        """A node that has nothing comes, now, and begins with the newest snapshot, or with the one before that (1).
+        Raises RecoveryError."""
+        at, content = self.released()[choice]
         found = self.log.read(at)
         if isinstance(found, Refused):
             raise Damaged("the log", found.reason)
@@ -98,13 +103,12 @@ class Place:
         return restore(Engine(Random(3)), "s1", content, found, NOW_MS)
 
     def check(self) -> None:
-        """The promise: the newest released snapshot and the log behind it are the data, and the log is trimmed no
-        further."""
-        at, _ = self.newest()
-        assert self.log.sequence.cut <= at
-        recovered = self.recover()
-        assert recovered.at == self.full.at
-        assert digest(recovered) == digest(self.full)
+        """The promise: the newest released snapshot and the log behind it are the data, and so are the snapshot before
+        it and the log behind that."""
+        for choice in (0, 1):
+            recovered = self.recover(choice)
+            assert recovered.at == self.full.at
+            assert digest(recovered) == digest(self.full)
 
 
 def filled(count: int = 5) -> Writer:
@@ -121,34 +125,44 @@ def test_a_snapshot_is_made_verified_released_and_the_log_trimmed_behind_it() ->
     writer = filled(7)
     place = Place(writer).play()
     tail = writer.log.tail().id
-    assert place.newest()[0] == tail == writer.log.sequence.cut
+    assert place.newest()[0] == tail
     assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
-    assert [note["upto"] for note in place.notes("trimmed")] == [str(tail)]
+    assert writer.log.sequence.cut == EntryId.ZERO, "before the first snapshot there is only the whole log"
     place.check()
-
-
-def test_the_next_one_begins_with_the_last_and_replaces_it() -> None:
-    writer = filled(3)
-    place = Place(writer).play()
-    first = place.newest()[0]
-    writer.write([b"DEL", b"string"], [b"SET", b"more", b"1"])
+    writer.write([b"SET", b"more", b"1"])
     place.full = place.recover()
     place.play()
-    assert place.newest()[0] > first
-    assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
-    assert len(place.notes("snapshot released")) == 2
+    assert writer.log.sequence.cut == tail < place.newest()[0]
+    assert [note["upto"] for note in place.notes("trimmed")] == [str(EntryId.ZERO), str(tail)]
     place.check()
+
+
+def test_the_next_one_begins_with_the_last_and_the_one_before_goes() -> None:
+    writer = filled(3)
+    place = Place(writer).play()
+    made = [place.newest()[0]]
+    for number in range(3):
+        writer.write([b"DEL", b"string"], [b"SET", b"more", b"%d" % number])
+        place.full = place.recover()
+        place.play()
+        made.append(place.newest()[0])
+        assert [at for at, _ in place.released()[:2]] == made[:-3:-1]
+        assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 2
+        assert writer.log.sequence.cut == made[-2]
+        place.check()
+    assert len(place.notes("snapshot released")) == len(set(made)) == 4
 
 
 def test_after_a_release_a_crash_changes_nothing_and_the_rest_is_made_up_for() -> None:
-    place = Place(filled())
+    place = two_rounds()
+    made = place.newest()[0]
     place.until("snapshot released")
     place.world.act(Crash("snapshotter", "power loss"))
-    assert place.log.sequence.cut == EntryId.ZERO
+    assert place.log.sequence.cut < made
     place.world.act(Restart("snapshotter"))
     place.play()
-    assert place.log.sequence.cut == place.newest()[0] == place.log.tail().id
-    assert len(place.notes("dumped")) == 1
+    assert place.log.sequence.cut == made < place.newest()[0] == place.log.tail().id
+    assert len(place.notes("dumped")) == 3
 
 
 def test_the_table_of_phases_has_them_all_and_each_is_reached() -> None:
@@ -201,9 +215,11 @@ def test_an_operator_need_not_wait() -> None:
 
 
 def two_rounds(bug: str = "") -> Place:
-    """A first snapshot is released; a second is about to be made, of a log that has gone on."""
-    writer = filled(3)
+    """Two snapshots are released; a third is about to be made, of a log that has gone on."""
+    writer = filled(2)
     place = Place(writer, bug=bug)
+    place.until("trimmed")
+    writer.write(ALL_KINDS[2])
     place.until("trimmed")
     for argv in ALL_KINDS[3:6]:
         writer.write(argv)
@@ -218,7 +234,7 @@ def test_crashed_at_every_step_the_old_snapshot_counts_or_the_new_one_and_recove
     machine: str, kind: str
 ) -> None:
     whole = two_rounds()
-    old = whole.newest()[0]
+    old, older = whole.newest()[0], whole.log.sequence.cut
     begun = len(whole.world.journal)
     while whole.newest()[0] == old or whole.shadow.phase is not Phase.WATCHING:
         whole.world.step()
@@ -234,9 +250,9 @@ def test_crashed_at_every_step_the_old_snapshot_counts_or_the_new_one_and_recove
         place.world.act(Restart(machine))
         place.play(12_000)
         place.check()
-        assert place.newest()[0] == place.log.sequence.cut == new
-        assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 1
-    assert seen == {(old, old), (new, old), (new, new)}
+        assert (place.newest()[0], place.log.sequence.cut) == (new, old)
+        assert len(place.durable(SNAPSHOTS)) == len(place.durable(RELEASED)) == 2
+    assert seen == {(old, older), (new, older), (new, old)}
 
 
 @pytest.mark.parametrize("operation", ["write", "fsync"])
@@ -245,7 +261,7 @@ def test_a_store_whose_disk_fails_releases_nothing_and_later_does(operation: str
     old = place.newest()[0]
     place.world.act(FailDisk("s3", operation))
     place.play(5_000)
-    assert place.newest()[0] == place.log.sequence.cut == old
+    assert place.log.sequence.cut < place.newest()[0] == old
     assert place.notes("snapshot given up")
     place.check()
     place.world.act(HealDisk("s3"))
@@ -274,14 +290,14 @@ def test_a_flipped_bit_is_found_in_the_rehearsal_and_the_old_snapshot_stays() ->
     old = place.newest()[0]
     rot_after_upload(place)
     place.until("snapshot given up")
-    assert place.newest()[0] == place.log.sequence.cut == old
+    assert place.log.sequence.cut < place.newest()[0] == old
     place.check()
     (note,) = place.notes("snapshot given up")
     assert note["in"] == "rehearsing"
     assert "the checksum says" in note["why"]
     place.play()  # the next try is good
     assert place.newest()[0] == place.log.tail().id
-    assert len(place.durable(SNAPSHOTS)) == 1
+    assert len(place.durable(SNAPSHOTS)) == 2
     place.check()
 
 
@@ -292,6 +308,43 @@ def test_without_the_rehearsal_a_flipped_bit_is_released_and_the_shard_is_lost()
     assert place.newest()[0] == place.log.sequence.cut
     with pytest.raises(RecoveryError, match="the checksum says"):
         place.recover()
+    with pytest.raises(RecoveryError, match="the log begins behind"):
+        place.recover(1)
+
+
+def rot(place: Place, stem: str) -> None:
+    """One bit of a snapshot that is in the store turns over."""
+    place.world.act(BitRot("s3", SNAPSHOTS + stem, 120))
+
+
+def test_what_rots_when_it_is_released_is_refused_and_the_next_one_made_from_the_one_before() -> None:
+    place = two_rounds()
+    place.play()
+    older, rotten = sorted(place.durable(SNAPSHOTS))
+    rot(place, rotten)
+    with pytest.raises(Damaged):
+        place.recover()
+    assert digest(place.recover(1)) == digest(place.full)
+    Writer(place.log).write([b"SET", b"more", b"1"])
+    place.full = place.recover(1)
+    place.play()
+    (note,) = place.notes("snapshot refused")
+    assert (note["at"], "the checksum says" in note["why"]) == (str(id_of(rotten)), True)
+    assert [id_of(stem) for stem in sorted(place.durable(SNAPSHOTS))] == [id_of(older), place.log.tail().id]
+    assert place.log.sequence.cut == id_of(older), "and not the damaged one's"
+    place.check()
+
+
+def test_when_all_have_rotted_and_the_log_does_not_reach_back_nothing_is_made_of_half_the_data() -> None:
+    place = two_rounds()
+    place.play()
+    released = place.released()
+    for stem in place.durable(SNAPSHOTS):
+        rot(place, stem)
+    Writer(place.log).write([b"SET", b"more", b"1"])
+    place.play()
+    assert "the log begins behind" in place.notes("snapshot given up")[-1]["why"]
+    assert [at for at, _ in place.released()] == [at for at, _ in released]
 
 
 def crash_before_the_release(bug: str) -> Place:
@@ -316,9 +369,9 @@ def test_trimmed_ahead_of_the_release_the_log_leaves_a_hole_behind_the_old_snaps
 def test_another_good_snapshot_in_the_place_of_the_new_one_is_found_in_the_rehearsal() -> None:
     place = two_rounds()
     disk = place.world.machines["s3"].disk
-    (old,) = place.durable(SNAPSHOTS)
+    old = max(place.durable(SNAPSHOTS))
     place.until("dumped")
-    while len(place.durable(SNAPSHOTS)) < 2:
+    while len(place.durable(SNAPSHOTS)) < 3:
         place.world.step()
     disk.write(SNAPSHOTS + place.shadow.stem, place.durable(SNAPSHOTS)[old])
     place.until("snapshot given up")
