@@ -135,8 +135,12 @@ class Deeds:
         self.world.act(faults.HealDisk(self.playback.known(node)))
 
     def bit_rot(self, node: str, path: str, offset: int, bit: int = 0) -> None:
-        """Turn one bit of a file over."""
-        self.world.act(faults.BitRot(self.playback.known(node), path, offset, bit))
+        """Turn one bit of a file over.  A path that ends in a star is that of the last file, by name, which begins so:
+        `objects/s1%2Fsnapshots%2F*` is the newest snapshot of a store."""
+        machine = self.world.machines[self.playback.known(node)]
+        if path.endswith("*"):
+            path = max((name for name in machine.disk.files if name.startswith(path[:-1])), default=path)
+        self.world.act(faults.BitRot(node, path, offset, bit))
 
     def hold(self, message: int) -> None:
         """Keep a message on the wire."""

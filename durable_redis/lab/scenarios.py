@@ -16,6 +16,7 @@ from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.logged_scenarios import LOGGED
 from durable_redis.lab.named import Named
+from durable_redis.lab.snapshot_scenarios import OFF_BOX
 from durable_redis.sim.scenario import parse_call
 
 if TYPE_CHECKING:
@@ -287,6 +288,7 @@ ALL = (
         "redis.io, Persistence",
     ),
     *LOGGED,
+    *OFF_BOX,
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in ALL}

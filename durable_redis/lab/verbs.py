@@ -119,7 +119,7 @@ class Verbs(ABC):
         self.act("heal_disk", node, at_ms=at_ms)
 
     def bit_rot(self, node: str, path: str, offset: int, bit: int = 0, *, at_ms: float | None = None) -> None:
-        """Turn over one bit of a file."""
+        """Turn over one bit of a file; of the last one whose path begins so, if it ends in a star."""
         self.act("bit_rot", node, path, offset, bit, at_ms=at_ms)
 
     def hold(self, message: int) -> None:
