@@ -164,7 +164,7 @@ def _log(view: Mapping[str, Any]) -> tuple[str, str, int]:
     tone = {"leader": CALM, "follower": CALM, "blank": WORRIED}.get(role, ACTING)
     following = f"follows {leader}" if leader else "follows nobody"
     title = {"leader": "leads", "follower": following, "blank": "knows nothing"}.get(role, "stands for election")
-    return f"{title} · term {view['term']}", f"tail {view['tail']} · committed {view['committed']}", tone
+    return f"{title} · term {view['term']}", f"platter {view['stored']} · committed {view['committed']}", tone
 
 
 def _store(view: Mapping[str, Any]) -> tuple[str, str, int]:

@@ -65,9 +65,21 @@ class Deeds:
         """Let the clients read `count` keys, one every `every_ms`, in turn."""
         self._work("read", count, every_ms, client, lambda number: [b"GET", _filled(key, number)])
 
-    def work(self, count: int, every_ms: float = 10, wait: tuple[int, int] | None = None, client: str = "") -> None:
-        """Let the clients send `count` commands of a mixed workload, one every `every_ms`, in turn."""
-        self._work("work", count, every_ms, client, lambda number: mixed(self.world.seed, number), wait)
+    def work(
+        self,
+        count: int,
+        every_ms: float = 10,
+        wait: tuple[int, int] | None = None,
+        client: str = "",
+        command: str = "",
+    ) -> None:
+        """Let the clients send `count` commands of a mixed workload, one every `every_ms`, in turn; or so many times
+        this one."""
+
+        def words(number: int) -> list[bytes]:
+            return _filled(command, number).split() if command else mixed(self.world.seed, number)
+
+        self._work("work", count, every_ms, client, words, wait)
 
     def _work(
         self,

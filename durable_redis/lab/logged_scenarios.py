@@ -54,6 +54,17 @@ _NO_ANSWER = (
     "crash('n1', 'power loss')",
     "play(9000)",
 )
+_ASKED_AGAIN = (
+    "work(1, command='INCR visits')",
+    "play(1500)",
+    "cut('log-b', 'n1', both=False)",
+    "work(1, command='INCR visits')",
+    "crash('log-b', 'power loss', at_ms=1600)",
+    "play(4000)",
+    "crash('n1', 'power loss')",
+    "play(10000)",
+)
+"""The leader of the log, log-b with seed 7, takes an append, and its answer does not arrive; n1 asks another one."""
 _EVERYBODY = (
     "write(100, every_ms=10)",
     "play(2000)",
@@ -175,6 +186,21 @@ LOGGED = (
         ),
         "Only the answer is lost: the client does not know either, and here the write has happened.",
         "MemoryDB paper, 3.2",
+    ),
+    Named(
+        "answer-lost-append-twice",
+        "MemoryDB(replicas=1, bug='append twice')",
+        _ASKED_AGAIN,
+        "The log's answer is lost, and the record is appended once more: the primary has counted to 2, its heir to 3.",
+        "MemoryDB paper, 4.1.1: an append names the entry that it must follow",
+        remedy="answer-lost",
+    ),
+    Named(
+        "answer-lost",
+        "MemoryDB(replicas=1)",
+        _ASKED_AGAIN,
+        "The same with a token that goes with every retry: the log finds that it has this entry already.",
+        "MemoryDB paper, 4.1.1",
     ),
     Named(
         "lagging-heir",

@@ -62,7 +62,7 @@ class Verbs(ABC):
 
     def work(self, count: int, every_ms: float = 10, **options: Any) -> None:
         """Let the clients send `count` commands of a mixed workload (see `lab.workload`); `wait` and `client` as in
-        `write`."""
+        `write`.  `command="INCR visits"`: so many times this one instead."""
         self.act("work", count, every_ms=every_ms, **options)
 
     def command(self, *words: str | bytes | int | float, node: str = "") -> Reply:

@@ -16,7 +16,8 @@ from durable_redis.contract import Effects, Note, SetTimer
 from durable_redis.memorydb import shadow_phase
 from durable_redis.memorydb.caller import Answer
 from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
-from durable_redis.memorydb.log import Entries, EntryId
+from durable_redis.memorydb.log import Entries, EntryId, LogClient
+from durable_redis.memorydb.log.messages import AskAppend, Question
 from durable_redis.memorydb.logbook import Flight, Logbook
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import Shadow
@@ -26,11 +27,12 @@ from durable_redis.redis.replication.history import new_id
 
 
 class Bug(NamedTuple):
-    """What is wrong, in a sentence, and a node or a snapshotter that does it."""
+    """What is wrong, in a sentence, and a node, its way to the log, or a snapshotter that does it."""
 
     sentence: str
     node: type[MemoryDBServer] = MemoryDBServer
     snapshotter: type[Snapshotter] = Snapshotter
+    log_client: type[LogClient] = LogClient
 
 
 # -- the reply --------------------------------------------------------------------------------------------------------
@@ -109,6 +111,15 @@ class _TriesAgain(Logbook):
 
 class AppendsBehindAnything(MemoryDBServer):
     logbook_type = _TriesAgain
+
+
+class RetriesAsIfNew(LogClient):
+    """The log tells a retry from another append by its token; here every try has a token of its own."""
+
+    def asked_again(self, question: Question) -> Question:
+        if not isinstance(question, AskAppend):
+            return question
+        return replace(question, token=f"{self.name}-{self.random.getrandbits(64):016x}")
 
 
 class _IsAlwaysClean(Leadership):
@@ -229,6 +240,11 @@ BUGS = {
     "backoff shorter than the lease": Bug("A replica campaigns while the leader's lease may hold.", CampaignsTooSoon),
     "append behind anything": Bug(
         "After a conflict, the same entry is sent again behind the tail.", AppendsBehindAnything
+    ),
+    "append twice": Bug(
+        "When the log does not answer, the record is sent again as another one, behind whatever is there.",
+        AppendsBehindAnything,
+        log_client=RetriesAsIfNew,
     ),
     "snapshot without verification": Bug(
         "A snapshot is released as soon as it is uploaded, unread, and takes the place of all others.",

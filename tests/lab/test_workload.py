@@ -46,3 +46,16 @@ def test_a_run_works_and_all_clients_take_part() -> None:
         if one.argv[1] == b"s1":
             state, reply = RULES[one.argv[0]].apply(state, tuple(one.argv))
             assert one.reply == reply
+
+
+def test_one_command_can_be_repeated_instead() -> None:
+    run = dr.Redis().start(seed=3)
+    run.work(2, command="INCR visits")
+    run.work(1, command="RPUSH list v{n}")
+    run.play()
+    assert [(one.argv, one.reply) for one in run.history()] == [
+        ([b"INCR", b"visits"], 1),
+        ([b"INCR", b"visits"], 2),
+        ([b"RPUSH", b"list", b"v3"], 1),
+    ]
+    assert dr.replay(run.replay_string()).digest() == run.digest()

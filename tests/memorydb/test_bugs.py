@@ -8,6 +8,7 @@ import pytest
 
 from durable_redis.formats.resp import Status
 from durable_redis.memorydb.bugs import BUGS
+from durable_redis.memorydb.log import LogClient
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.server import MemoryDBServer
 from tests.memorydb.shardtools import Room
@@ -114,8 +115,8 @@ STORIES: dict[str, Callable[[Node], bool]] = {
 }
 
 
-OF_A_NODE = [name for name, bug in BUGS.items() if bug.node is not MemoryDBServer]
-"""The others are of the snapshotter: `test_snapshotter` tells of them."""
+OF_A_NODE = [name for name, bug in BUGS.items() if bug.node is not MemoryDBServer and bug.log_client is LogClient]
+"""The others are of the snapshotter (`test_snapshotter`), or need wires (`lab/test_logged_scenarios`)."""
 
 
 @pytest.mark.parametrize("name", OF_A_NODE)

@@ -97,6 +97,7 @@ class MemoryDB(Deployment):
         )
         self._node_type = BUGS[bug].node if bug else MemoryDBServer
         self._snapshotter_type = BUGS[bug].snapshotter if bug else Snapshotter
+        self._log_client_type = BUGS[bug].log_client if bug else LogClient
         self._versions = engine_versions or {}
 
     def shard_of(self, node: str) -> Shard:
@@ -119,7 +120,7 @@ class MemoryDB(Deployment):
 
     def log_user(self, name: str, shard: str, random: Random) -> LogUser:
         """A node's way to the log of its shard."""
-        return LogClient(name, shard, LOGS, random, PATIENCE)
+        return self._log_client_type(name, shard, LOGS, random, PATIENCE)
 
     def control(self, name: str) -> Program:
         if name == STORE:

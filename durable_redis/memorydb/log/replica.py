@@ -319,12 +319,13 @@ class Replica:
         yield from self.storage.rewrite(self.sequence)
 
     def view(self) -> dict[str, Any]:
-        """`tail`, `committed` and `cut` are ids, such as "3-17"."""
+        """`tail`, `stored` (the last one on the platter), `committed` and `cut` are ids, such as "3-17"."""
         return {
             "role": self.role.value,
             "term": self.ballot.term,
             "leader": self.leader,
             "tail": str(self.sequence.last),
+            "stored": str(self.sequence.id_at(self.storage.index) or self.sequence.cut),
             "committed": str(self.sequence.id_at(self.committed) or self.sequence.cut),
             "cut": str(self.sequence.cut),
         }
