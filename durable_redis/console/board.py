@@ -24,6 +24,7 @@ NOBODY = ""
 """Whose the shared log is."""
 MOST_RUNS = 3
 """So many runs of neighbours are named in a sentence."""
+LOST_SIGN = "✕ the write was promised, and is not there"
 FEW_NODES = 3
 """With more nodes than that a card has two lanes."""
 
@@ -55,7 +56,7 @@ class Group:
 
     runs: tuple[tuple[int, int], ...]
     text: str
-    tone: str  # "risk", "gone" or "safe"
+    tone: str  # "risk", "gone", "safe", or "note" for what a sign means
 
 
 # -- places -----------------------------------------------------------------------------------------------------------
@@ -216,6 +217,8 @@ def board(film: Film, step: int) -> dict[str, Any]:
         ]
         rows.append((f"{tier.words} of {name}" if name else f"the {tier.words}", tier.letter, cells))
     groups = _groups_of_many(film, fate_of, shown, step) if film.many else _groups_of_one(film, first, shown, step)
+    if any("gone" in cells for _, _, cells in rows):
+        groups.append(Group((), LOST_SIGN, "note"))
     return {"names": [write.name for write in shown], "lost": lost, "rows": rows, "groups": groups}
 
 
@@ -296,7 +299,8 @@ def _gone_words(film: Film, writes: Sequence[Written], head: Head, step: int) ->
     if not keepers:
         return f"OK was said, and {they_are(writes)} gone"
     have = "has" if len(keepers) == 1 else "have"
-    return f"OK was said, but {head.name} lacks {them(writes)} (only {listed(keepers)} still {have} {them(writes)})"
+    who = f"only {listed(keepers)} still {have} {them(writes)}"
+    return f"OK was said, and {they_are(writes)} gone for whoever asks {head.name} ({who})"
 
 
 def _disk_words(film: Film, writes: Sequence[Written], head: Head, step: int) -> str:

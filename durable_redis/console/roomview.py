@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from durable_redis.console.rows import ACTING, CALM, STARTING, UP
-from durable_redis.lab.pens import INK, LINE, PAPER, RED_TEXT, SOFT, TINT, rect, text
+from durable_redis.lab.pens import INK, LINE, PAPER, RED_TEXT, SOFT, TINT, fitting, rect, text
 
 BLUE, SKY, GREEN, RED, AMBER, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#D55E00", "#E69F00", "#CC79A7"
 GREY = "#52606d"
@@ -241,7 +241,7 @@ def _card(name: str, node: dict[str, Any], room: Room, full: int) -> Iterator[st
     tone, weight = (RED_TEXT, 600) if alarming else (SOFT, 400)
     yield text(x + width - 14, y + 25, node["note"], tone, 11, weight, "end")
     if node["detail"]:
-        yield text(x + 14, y + 43, node["detail"], SOFT, 11)
+        yield text(x + 14, y + 43, fitting(node["detail"], width - 28), SOFT, 11)
     yield from (_lanes_of_many if node["detail"] or len(room["nodes"]) > 1 else _lanes)(node, room, x, y, width, full)
 
 

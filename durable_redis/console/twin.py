@@ -28,7 +28,7 @@ from durable_redis.console.roomview import (
 from durable_redis.lab.pens import GREEN_TEXT, INK, LINE, PAPER, RED_TEXT, SOFT, TINT, moved, rect, sheet, text, wrapped
 
 HATCH = "#e7eaed"
-TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT}
+TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT, "note": SOFT}
 MARGIN = 18
 TRACK_X, TRACK_WIDTH = 92, layout.TRACK
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -66,7 +66,7 @@ def in_words(film: Film, still: dict[str, Any]) -> str:
         count = f" ({message['count']} messages)" if message["count"] > 1 else ""
         lines.append(f"  On the wire: {message['label']}{count}, from {message['from']} to {message['to']}{held}.")
     lines += [f"  The network: {words}." for words in (still["trouble"]["words"],) if words]
-    lines += [f"  Where are my bytes? {group.text}." for group in still["board"]["groups"]]
+    lines += [f"  Where are my bytes? {group.text}." for group in still["board"]["groups"] if group.tone != "note"]
     if still["story"]:
         lines.append("  The last that happened:")
         lines += [f"    {time} s  {text}" for time, text in still["story"][:3]]
@@ -145,7 +145,7 @@ def _board(still: dict[str, Any], many: bool) -> Iterator[str]:
                 f'<rect x="{161 + 41 * first}" y="27" width="{41 * (last - first) + 34}" '
                 f'height="{20 * len(rows) + 5}" rx="6" {fence}/>'
             )
-        yield text(0, line, group.text, TONES[group.tone], 11.5, 600)
+        yield text(0, line, group.text, TONES[group.tone], 11.5, 400 if group.tone == "note" else 600)
         line += 16
 
 
@@ -266,8 +266,8 @@ def _cut(begin: int, end: int) -> str:
 
 
 LOSSES = {
-    False: "acknowledged writes lost if it crashed at that moment",
-    True: "acknowledged writes lost: by a failover; or if the primary crashed so, and came back",
+    False: "acknowledged writes lost if it crashed at that moment; hatched: it is down",
+    True: "acknowledged writes lost: by a failover; or if the primary crashed so, and came back (hatched: none is up)",
 }
 KINDS = {
     "ok": "OK was said",

@@ -53,3 +53,11 @@ def wrapped(words: str, width: int) -> list[str]:
     cut = words.rfind(" ", 0, width + 1)
     rest = words[cut + 1 :]
     return [words[:cut], rest if len(rest) <= width else rest[: width - 1].rstrip() + "…"]
+
+
+def fitting(words: str, width: float) -> str:
+    """As many of the parts between dots as have room in so many pixels at 11 px: the last ones, which tell what is not
+    as usual."""
+    while len(words) * 5.7 > width and " · " in words:
+        words = words.split(" · ", 1)[1]
+    return words

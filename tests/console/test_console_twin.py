@@ -10,7 +10,9 @@ import pytest
 import durable_redis as dr
 from durable_redis.console import model
 from durable_redis.console.film import Film
+
 from durable_redis.lab.figures import NIGHT
+from durable_redis.lab.pens import fitting
 
 FORBIDDEN = {"style", "script", "defs", "foreignObject", "image", "a", "use", "animate"}
 PRESENTATION = {
@@ -114,6 +116,26 @@ def test_a_picture_shows_a_running_fsync_and_a_machine_without_power():
 
 def test_what_was_lost_is_said_in_words():
     assert "w109 to w123 (15 writes): OK was said, and they are gone" in repr(recovered().picture())
+
+
+def test_a_cross_on_the_board_is_explained_where_there_is_one():
+    assert "✕ the write was promised, and is not there" in recovered().picture().svg
+    assert "✕" not in everysec().picture(1300).svg
+    assert "✕" not in repr(recovered().picture()), "the text has no crosses to explain"
+
+
+def test_a_card_says_what_it_has_room_for_and_the_text_says_all():
+    assert fitting("slots 0-5460 · epoch 1", 204) == "slots 0-5460 · epoch 1"
+    assert fitting("slots 5461-10922 · epoch 2 · cluster down", 204) == "epoch 2 · cluster down"
+    assert (
+        fitting("one thing of which every word is needed here", 204) == "one thing of which every word is needed here"
+    )
+    run = dr.RedisCluster(node_timeout_ms=1000).start(seed=3)
+    run.crash("n1", "power loss", at_ms=8_000)
+    run.play(until_ms=9_400)
+    picture = run.picture()
+    assert ">cluster down · finds n1 failed<" in picture.svg
+    assert "slots 5461-10922, epoch 2, cluster down, finds n1 failed" in repr(picture)
 
 
 def test_many_messages_on_one_wire_are_drawn_as_one_that_says_how_many():

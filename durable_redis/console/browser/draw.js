@@ -10,6 +10,10 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 const text = (x, y, words, attributes = {}) => make("text", { x, y, ...attributes }, words);
+/** As many of the parts between dots as have room in so many pixels: the last ones, which tell what is not as usual. */
+function fitting(words, width) {
+  return words.length * 5.7 > width && words.includes(" · ") ? fitting(words.slice(words.indexOf(" · ") + 3), width) : words;
+}
 function button(words, press, attributes = {}) {
   const made = make("button", { type: "button", ...attributes }, words);
   made.addEventListener("click", press);

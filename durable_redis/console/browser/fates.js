@@ -4,6 +4,7 @@
  */
 
 const NEWEST = 10, MOST_RUNS = 3; // writes on the board; runs of writes in a sentence, and fences
+const LOST_SIGN = "✕ the write was promised, and is not there";
 const them = (writes) => (writes.length === 1 ? "it" : "them");
 const theyAre = (writes) => (writes.length === 1 ? "it is" : "they are");
 
@@ -35,13 +36,12 @@ function boardOf(still) {
   const end = passed(film.writes, step, (write) => write[2]), shown = film.writes.slice(Math.max(0, end - NEWEST), end);
   const lost = shown.map((write) => (film.many ? still.fates.get(write) === "gone" : goneFrom(film, first, write)));
   const told = shown.map(([, , , answered]) => (answered > 0 && answered <= step ? "in" : "out"));
-  return {
-    names: shown.map(([name]) => name), lost,
-    rows: [["OK was said", "OK", told], ...film.places.map(([name, words, letter, mark]) =>
-      [name ? `${words} of ${name}` : `the ${words}`, letter, shown.map((write, column) => (name
-        ? cellOf(film, write, lost[column], name, rows[name], mark) : inLog(still, write) ? "in" : lost[column] ? "gone" : "out"))])],
-    groups: film.many ? groupsOfMany(still, shown) : groupsOfOne(still, first, shown),
-  };
+  const found = [["OK was said", "OK", told], ...film.places.map(([name, words, letter, mark]) =>
+    [name ? `${words} of ${name}` : `the ${words}`, letter, shown.map((write, column) => (name
+      ? cellOf(film, write, lost[column], name, rows[name], mark) : inLog(still, write) ? "in" : lost[column] ? "gone" : "out"))])];
+  const groups = film.many ? groupsOfMany(still, shown) : groupsOfOne(still, first, shown);
+  if (found.some(([, , cells]) => cells.includes("gone"))) groups.push({ runs: [], text: LOST_SIGN, tone: "note" });
+  return { names: shown.map(([name]) => name), lost, rows: found, groups };
 }
 /** Whether the shared log has a write, as far as any server has been told. */
 function inLog({ film, rows }, write) { return film.shares[write[5]].some((name) => film.holds(rows[name], rows[name].log, write)); }
@@ -89,8 +89,8 @@ function groupsOfMany(still, shown) {
 function goneWords({ film, rows }, writes, head) {
   const keepers = film.shares[writes[0][5]].filter((name) => writes.some((write) => film.holds(rows[name], film.surviving(rows[name]), write)));
   if (!keepers.length) return `OK was said, and ${theyAre(writes)} gone`;
-  const have = keepers.length === 1 ? "has" : "have";
-  return `OK was said, but ${head.name} lacks ${them(writes)} (only ${listed(keepers)} still ${have} ${them(writes)})`;
+  const who = `only ${listed(keepers)} still ${keepers.length === 1 ? "has" : "have"} ${them(writes)}`;
+  return `OK was said, and ${theyAre(writes)} gone for whoever asks ${head.name} (${who})`;
 }
 function diskWords(_, writes, head) {
   const failover = head.others.length ? `: a failover loses ${them(writes)}` : "";

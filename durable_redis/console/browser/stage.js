@@ -79,7 +79,7 @@ class Stage {
     return part.group;
   }
   node(film, name, box) {
-    const [x, y, width, height] = box, [begin, beside, first] = film.room.lane, part = { lanes: [], width: width - begin - beside };
+    const [x, y, width, height] = box, [begin, beside, first] = film.room.lane, part = { lanes: [], wide: width, width: width - begin - beside };
     part.role = text(x + 14 + 9 * name.length + 8, y + 25, "", { class: "dr-role" });
     part.note = text(x + width - 14, y + 25, "", { class: "soft", "text-anchor": "end" });
     part.detail = text(x + 14, y + 43, "", { class: "soft" });
@@ -125,7 +125,7 @@ class Stage {
     part.role.textContent = `${shape} ${role}`;
     part.note.textContent = note;
     part.note.setAttribute("class", alarming && many ? "dr-words wrong" : "soft");
-    part.detail.textContent = detail;
+    part.detail.textContent = fitting(detail, part.wide - 28);
     const told = lanes.map(([words, , amount], lane) => {
       const { bar, count } = part.lanes[lane];
       bar.setAttribute("width", Math.round((part.width * amount) / full));
