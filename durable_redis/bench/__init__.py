@@ -14,6 +14,7 @@ import json as json_format
 import sys
 from collections.abc import Callable, Sequence
 
+from durable_redis.bench.checker import measure_checker
 from durable_redis.bench.engine import measure_engine
 from durable_redis.bench.measure import Row
 from durable_redis.bench.rdb import measure_rdb
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay": measure_replay,
     "engine": measure_engine,
     "rdb": measure_rdb,
+    "checker": measure_checker,
 }
 
 

@@ -166,6 +166,8 @@ class Search:
             self.twins.append(last.get(call.argv, -1))
             last[call.argv] = bit
         self.rules = [RULES[call.argv[0].upper()] for call in self.answered]
+        self.ended = [call.ended_us for call in self.answered]
+        self.began = [*(call.began_us for call in self.answered), NEVER_US]  # and then nothing begins any more
         self.replies = [comparable(call.argv, call.reply) for call in self.answered]
         self.budget = budget
         self.steps = 0
@@ -173,12 +175,13 @@ class Search:
 
     def run(self) -> bool | None:
         """Whether there is an order; None if the budget is spent."""
-        seen = {self.farthest}
-        trail = [self._next(self.farthest)]
         if not self.answered:
             return True
+        seen = set()
+        trail = [iter((self.farthest,))]
         while trail:
             for place in trail[-1]:
+                place = self._settled(place)
                 if place.base == len(self.answered):
                     return True
                 if place not in seen:
@@ -201,16 +204,34 @@ class Search:
 
     def _candidates(self, place: Place) -> tuple[list[int], int]:
         """The answered calls that may come next, and when the first of them ends."""
-        answered = self.answered
+        began, ended = self.began, self.ended
         numbers = []
         number, window, earliest_end_us = place.base, place.window, NEVER_US
-        while number < len(answered) and answered[number].began_us < earliest_end_us:
+        while began[number] < earliest_end_us:
             if not window & 1:
                 numbers.append(number)
-                earliest_end_us = min(earliest_end_us, answered[number].ended_us)
+                if ended[number] < earliest_end_us:
+                    earliest_end_us = ended[number]
             number += 1
             window >>= 1
         return numbers, earliest_end_us
+
+    def _settled(self, place: Place) -> Place:
+        """The place after all calls about which there is nothing to choose: one call after the other, each of which has
+        ended before the next begins."""
+        state, base, window, unheard = place
+        if window or self.unheard:
+            return place
+        ended, began, rules, replies = self.ended, self.began, self.rules, self.replies
+        first = base
+        while base < len(rules) and ended[base] <= began[base + 1]:
+            after, reply = rules[base].apply(state, self.answered[base].argv)
+            if reply != replies[base]:
+                break
+            state = after
+            base += 1
+        self.steps += base - first
+        return Place(state, base, 0, unheard) if base > first else place
 
     def _next(self, place: Place) -> Iterator[Place]:
         """The places that one more call leads to: a read alone, else the answered calls, else those unheard of."""
@@ -225,8 +246,10 @@ class Search:
                 if rule.only_reads:
                     yield _placing(place, number, state)
                     return
-                fitting.append((self.answered[number].ended_us, number, after))
-        for _, number, after in sorted(fitting, key=lambda one: one[:2]):  # first the one whose time runs out first
+                fitting.append((self.ended[number], number, after))
+        if len(fitting) > 1:
+            fitting.sort(key=_by_end)  # first the one whose time runs out first
+        for _, number, after in fitting:
             yield _placing(place, number, after)
         for bit, call in enumerate(self.unheard):
             if call.began_us >= earliest_end_us:
@@ -237,6 +260,10 @@ class Search:
                 after, _ = RULES[call.argv[0].upper()].apply(state, call.argv)
                 if after != state:
                     yield Place(after, place.base, place.window, place.unheard | 1 << bit)
+
+
+def _by_end(fitting: tuple[int, int, State]) -> tuple[int, int]:
+    return fitting[:2]
 
 
 def _placing(place: Place, number: int, state: State) -> Place:

@@ -45,7 +45,17 @@ def test_the_brute_force_and_the_search_can_disagree() -> None:
             super().__init__(calls, budget)
             self.rules = [RULES[b"GET"].__class__(rule.step, rule.kind, 0, 9, only_reads=True) for rule in self.rules]
 
-    for broken in (EveryCallIsACandidate, TheUnheardHadNoEffect, EverythingCommutes):
+    class NobodyIsUnderWayWithAnother(Search):
+        def __init__(self, calls, budget=1_000):
+            super().__init__(calls, budget)
+            self.ended = [0] * len(self.ended)
+
+    for broken in (
+        EveryCallIsACandidate,
+        TheUnheardHadNoEffect,
+        EverythingCommutes,
+        NobodyIsUnderWayWithAnother,
+    ):
         histories = [random_history(Random(f"register/{seed}"), MIXES["register"], most=6) for seed in range(300)]
         assert any(broken(calls).run() != brute_force(calls) for calls in histories), broken.__name__
 
