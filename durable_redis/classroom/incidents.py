@@ -80,8 +80,9 @@ def by_length(
 
 
 def two_primaries(deployment: Deployment, seconds: float, seed: int) -> tuple[float, float]:
-    """Cut n1 of a cluster off: after how many seconds it stopped serving, and after how many another was elected."""
-    playback = _partitioned(deployment, seconds, WITH_N1, IN_N1, seed)
+    """Cut n1 of a cluster off for so long: after how many seconds it stopped serving, and after how many another was
+    elected (infinity: not while it lasted)."""
+    playback = _cut_off(deployment, seconds, WITH_N1, IN_N1, seed)
     return _noted(playback, "cluster state", NODE, state="fail"), _noted(playback, "elected")
 
 
@@ -97,10 +98,16 @@ def cost(playback: Playback) -> Cost:
 # -- how it is played --------------------------------------------------------------------------------------------------
 
 
-def _partitioned(deployment: Deployment, seconds: float, alone: Sequence[str], key: str, seed: int) -> Playback:
+def _cut_off(deployment: Deployment, seconds: float, alone: Sequence[str], key: str, seed: int) -> Playback:
+    """A room at the end of a cut, just before it is mended."""
     playback = _written(deployment, seconds, key, seed)
     playback.deeds.partition([name for name in (*alone, "client") if name in playback.world.machines])
     playback.play_to(round((FAULT_MS / 1000 + seconds) * 1_000_000))
+    return playback
+
+
+def _partitioned(deployment: Deployment, seconds: float, alone: Sequence[str], key: str, seed: int) -> Playback:
+    playback = _cut_off(deployment, seconds, alone, key, seed)
     playback.deeds.heal_network()
     return _to_the_end(playback, seconds)
 

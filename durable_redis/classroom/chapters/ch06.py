@@ -32,7 +32,7 @@ def told_ok(run: Run, *instants_ms: float) -> list[int]:
 def by_patience(lengths_s: Sequence[float]) -> dict[str, dict[float, int]]:
     """How many acknowledged writes a cut of each length erases: by how long the watchers wait, and by who stops."""
     rooms = {f"down-after {wait_s} s": ROOM | {"down_after_ms": wait_s * 1000} for wait_s in (2, 5, 10)}
-    rooms["... and min-replicas 1"] = ROOM | {"min_replicas_to_write": 1}
+    rooms["2 s, min-replicas 1"] = ROOM | {"min_replicas_to_write": 1}
     losses = {name: by_length(ReplicatedRedis(**room), lengths_s) for name, room in rooms.items()}
     cluster = RedisCluster(node_timeout_ms=5_000)
     return losses | {"cluster, timeout 5 s": by_length(cluster, lengths_s, alone=("n1",), key=IN_N1)}
@@ -331,11 +331,11 @@ QUESTIONS = (
         {
             "that it will survive the death of the primary": "If the replica that has it is the one that is promoted. "
             "Another may win, by priority, by luck, or because it can be reached.",
-            "that one replica had received it then": "No more than that. It may not be on its disk, and it may not be "
+            "that one replica had executed it then": "No more than that. It may not be on its disk, and it may not be "
             "the heir.",
-            "that it is on two disks": "Received is not written. WAIT does not ask for any fsync; that is what WAITAOF "
+            "that it is on two disks": "Executed is not written. WAIT does not ask for any fsync; that is what WAITAOF "
             "of Redis 7.2 is for.",
         },
-        "that one replica had received it then",
+        "that one replica had executed it then",
     ),
 )

@@ -25,7 +25,7 @@ TASKS = (
     Task(
         "Let the sentinels elect a leader that finds nobody to promote.",
         found_nobody,
-        hint="Who could be promoted? Take those away first.",
+        hint="Who could be promoted? Cut the power of those first, and then that of n1; let everything play on.",
         praise="An election gives the right to choose. It does not give a choice.",
     ),
 )
