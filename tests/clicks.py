@@ -15,11 +15,12 @@ changes, `tests/classroom/test_lab_tasks.py` says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from durable_redis.console import Console, acts, model
+from durable_redis.console.rows import STARTING
 
 BOOK = Path(__file__).parents[1] / "book"
 Move: TypeAlias = tuple[str] | tuple[str, int] | tuple[str, str, str]
@@ -107,9 +108,9 @@ def fresh(chapter: str) -> Console:
     return console
 
 
-def sent(console: Console, verb: str, *arguments: object) -> None:
+def sent(console: Console, verb: str, *arguments: object, options: Mapping[str, Any] = {}) -> None:
     """What the browser sends when something in the scene is clicked, and then for what is behind the tabs."""
-    message = {"verb": verb, "arguments": list(arguments), "step": console.run.step, "moves": 1}
+    message = {"verb": verb, "arguments": list(arguments), "options": options, "step": console.run.step, "moves": 1}
     console.scene._handle_custom_msg(message, [])
     console.scene._handle_custom_msg({"verb": "panels"}, [])
 
@@ -137,11 +138,15 @@ def make(console: Console, move: Move) -> None:
         case ("act", str(target), str(words)):
             menu, names = aimed(console, target)
             [act] = [act for act in acts.table(console.film.many)[menu] if act.words == words]
-            sent(console, act.verb, *(names.get(part, part) for part in act.arguments))
+            sent(console, act.verb, *(names.get(part, part) for part in act.arguments), options=act.options)
 
 
 def aimed(console: Console, target: str) -> tuple[str, dict[object, object]]:
     """The menu of a target, and what the names in its acts stand for."""
+    if target in console.run.deployment.controls:
+        state = model.still(console.film, console.run.step)["controls"][target]["state"]
+        kind = target if target == "snapshotter" else "control"
+        return f"{kind} {int(state > STARTING)}", {acts.NAME: target}
     if not target.startswith("zone "):
         return str(model.node_row(console.film, target, console.run.step)["state"]), {acts.NAME: target}
     zone, deployment = target.removeprefix("zone "), console.run.deployment

@@ -50,6 +50,9 @@ _WRITES = (
     Act("write 200 values, one every 10 ms", "write", (200,), "write", timed=False),
 )
 _HEAL = Act("heal the whole network", "heal_network", (), "heal the network")
+_SNAPSHOT = Act(
+    "take a snapshot now", "command", ("SNAPSHOT",), "take a snapshot", timed=False, options={"node": "snapshotter"}
+)
 _STALLS = (
     Act("pause for 2 s", "pause", (NAME, 2000), "pause {name}"),
     Act("pause for 60 s", "pause", (NAME, 60_000), "pause {name}"),
@@ -88,11 +91,14 @@ MANY: Mapping[str, tuple[Act, ...]] = {
     str(OFF): ALONE[str(OFF)],
     "control 0": (*_CRASHES, *_STALLS),
     "control 1": (_RESTART,),
+    "snapshotter 0": (_SNAPSHOT, *_CRASHES, *_STALLS),
+    "snapshotter 1": (_RESTART,),
     "client": _WRITES,
     "wire": _WIRE,
     "zone": _ZONE,
 }
-"""In a room with many machines.  A control (a sentinel, an endpoint) is up (0), or down (1)."""
+"""In a room with many machines.  A control (a sentinel, an endpoint) is up (0), or down (1); one of them, the
+snapshotter, can be told what to do."""
 
 
 def call(verb: str, arguments: Sequence[Any], at_ms: float | None = None, options: Mapping[str, Any] = {}) -> str:

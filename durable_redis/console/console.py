@@ -26,7 +26,7 @@ from durable_redis.lab.tasks import Checklist, Task
 
 VERBS = (
     *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "hold", "release", "write"),
-    *("cut", "partition", "delay", "heal_network", "pause", "outage", "restore"),
+    *("cut", "partition", "delay", "heal_network", "pause", "outage", "restore", "command"),
     *("play", "forward", "go"),
 )
 """The verbs of a run that the browser may ask for."""

@@ -258,13 +258,13 @@ NEWS: Mapping[str, Callable[[str, Facts], Told]] = {
     "cut": _saying("{who} cuts the torn end off its log: {why}", True),
     "damaged": _saying("the log of {who} is damaged: {why}", True),
     "whole": _saying("the log of {who} is whole again, up to {tail}", True),
-    "snapshot begun": _saying("{who} begins a snapshot of shard {shard}"),
-    "dumped": _saying("{who} has made a snapshot at {at}"),
+    "snapshot begun": _saying("{who} begins a snapshot of shard {shard}", True),
+    "dumped": _saying("{who} has made a snapshot at {at}, and puts it into the store", True),
     "snapshot given up": _saying("{who} gives a snapshot up: {why}", True),
     "snapshot refused": _saying("{who} cannot use the snapshot at {at}, and takes the one before: {why}", True),
     "entry refused": _saying("{who} does not apply an entry of the log: {why}", True),
     "cannot recover": _saying("{who} cannot recover, and will try again: {why}", True),
-    "snapshot released": _saying("{who} has put a snapshot into the store: {name}", True),
+    "snapshot released": _saying("{who} releases a snapshot: {name}", True),
     "bus error": _saying("{who} does not understand its bus: {error}"),
 }
 """By kind of note; `{who}` is the machine that took it."""

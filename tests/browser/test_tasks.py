@@ -22,7 +22,9 @@ RUN_AGAIN = "async () => { await window.jupyterapp.commands.execute('runmenu:run
 
 def drawn(target):
     """Where a target of the moves is drawn: "n1", "zone a"."""
-    return f"[data-{target.replace(' ', '=')}]" if " " in target else f"[data-node={target}]"
+    if " " in target:
+        return f"[data-{target.replace(' ', '=')}]"
+    return f"[data-node={target}], [data-control={target}]"
 
 
 class Mouse:

@@ -68,7 +68,7 @@ function targetsOf(still) {
   const { film, nodes, controls, wires } = still, targets = {};
   for (const [name, { state }] of Object.entries(nodes)) targets[name] = { kind: "servers", menu: String(state), name, group: [name] };
   for (const [name, { state }] of Object.entries(controls)) {
-    targets[name] = { kind: "watchers", menu: `control ${Number(state > STARTING)}`, name, group: [name] };
+    targets[name] = { kind: "watchers", menu: menuOf(name, state), name, group: [name] };
   }
   const client = film.room.clients.client ? "client" : "clients";
   targets[client] = { kind: "clients", menu: "client", name: client };

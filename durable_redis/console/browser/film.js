@@ -4,6 +4,7 @@
  */
 
 const UP = 0, STARTING = 1, KILLED = 2, OFF = 3; // states of a machine
+const menuOf = (control, state) => `${control === "snapshotter" ? control : "control"} ${Number(state > STARTING)}`;
 const NEEDS_POWER = new Set(["executed", "buffer", "written", "snapshot"]); // marks of places without anything when OFF
 
 /** How many of an ascending list are <= value. */

@@ -75,7 +75,7 @@ class Stage {
     words.append(part.title);
     part.group = make("g", { class: "dr-control", "data-control": name }, make("rect", { class: "dr-card", x, y, width, height, rx: 8 }), words, part.belief);
     this.controls[name] = part;
-    this.opens(part.group, () => this.looked({ menu: `control ${Number(part.state > STARTING)}`, name, group: [name], title: `what happens to ${name}?`, box }));
+    this.opens(part.group, () => this.looked({ menu: menuOf(name, part.state), name, group: [name], title: `what happens to ${name}?`, box }));
     return part.group;
   }
   node(film, name, box) {
