@@ -10,7 +10,6 @@ import pytest
 import durable_redis as dr
 from durable_redis.console import model
 from durable_redis.console.film import Film
-
 from durable_redis.lab.figures import NIGHT
 from durable_redis.lab.pens import fitting
 
