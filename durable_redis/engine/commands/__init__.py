@@ -2,7 +2,7 @@
 
 Each module holds handlers, small functions from a `Call` to a reply, and ends with its rows of the command table.
 Replies, errors and the order in which errors are found are those of Redis 7.0; so is what is propagated.  Not here:
-commands that block (BLPOP ...), scripts, publish/subscribe, streams, geography, HyperLogLog, LCS, BITFIELD, DUMP.
+commands that block (BLPOP ...), scripts, publish/subscribe, streams, geography, HyperLogLog, LCS, BITFIELD.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from durable_redis.engine.commands import (
     keys,
     lists,
     scan,
+    serialization,
     sets,
     sortedset_algebra,
     sortedset_ranges,
@@ -38,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     *keys.COMMANDS,
     *expiry.COMMANDS,
     *scan.COMMANDS,
+    *serialization.COMMANDS,
     *sorting.COMMANDS,
     *transactions.COMMANDS,
     *connection.COMMANDS,

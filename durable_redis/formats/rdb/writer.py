@@ -98,7 +98,7 @@ def _records(
             selected = db
         if expires_at_ms is not None:
             before += bytes((opcodes.EXPIRETIME_MS,)) + expires_at_ms.to_bytes(8, "little", signed=True)
-        type_byte, content = _ENCODERS.get(kind, _encode_opaque)(value, string)
+        type_byte, content = encode_value(kind, value, string)
         yield b"%s%c%s%s" % (before, type_byte, string(key), content)
     yield bytes((opcodes.END_OF_FILE,))
 
@@ -228,3 +228,8 @@ _ENCODERS: Final[Mapping[str, Callable[[Any, EncodeString], tuple[int, bytes]]]]
     "hash": _encode_hash,
     "zset": _encode_zset,
 }
+
+
+def encode_value(kind: str, value: Any, string: EncodeString) -> tuple[int, bytes]:
+    """(type byte, content) of a value of this kind; see `Entry`."""
+    return _ENCODERS.get(kind, _encode_opaque)(value, string)

@@ -1,0 +1,124 @@
+"""DUMP and RESTORE: literal bytes, what is propagated and refused, and payloads that cross to a real Redis and back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from enginetools import FURNITURE, NOW_MS, Driver, contents
+from realserver import RealServer, ServerBinary
+
+from durable_redis.engine import Engine
+from durable_redis.formats.crc64 import crc64
+from durable_redis.formats.rdb import RdbError
+from durable_redis.formats.rdb.payload import dump_value, load_value
+from durable_redis.formats.resp import OK, ErrorReply
+
+HI = b"\x00\x02hi\x0a\x00" + crc64(b"\x00\x02hi\x0a\x00").to_bytes(8, "little")
+
+
+def run(driver: Driver, *argv: bytes | str) -> object:
+    words = [word.encode() if isinstance(word, str) else word for word in argv]
+    return driver.engine.execute(driver.session, words, driver.now_ms)
+
+
+def error(reply: object) -> str:
+    assert isinstance(reply, ErrorReply), reply
+    return reply.text
+
+
+def test_a_payload_is_a_type_a_value_a_version_and_a_checksum() -> None:
+    driver = Driver()
+    driver("SET k hi")
+    assert run(driver, "DUMP", "k") == dump_value("string", b"hi") == HI
+    assert run(driver, "DUMP", "nothing") is None
+
+
+def test_every_kind_comes_back_with_its_expiry() -> None:
+    ours, other = Driver(), Driver()
+    for argv in FURNITURE:
+        ours.engine.execute(ours.session, argv, NOW_MS)
+    for _, key, *_, at_ms in contents(ours.engine):
+        payload = run(ours, "DUMP", key)
+        assert isinstance(payload, bytes)
+        assert run(other, "RESTORE", key, str(at_ms or 0), payload, "ABSTTL") == OK
+    assert contents(other.engine) == contents(ours.engine)
+    replayed = Engine(random.Random(1))
+    for db, argv in other.engine.take_effects():
+        replayed.apply(db, argv, NOW_MS)
+    assert contents(replayed) == contents(ours.engine)
+
+
+def test_what_is_propagated_has_an_absolute_time() -> None:
+    driver = Driver()
+    run(driver, "RESTORE", "k", "100", HI)
+    run(driver, "RESTORE", "k", "0", HI, "REPLACE")
+    run(driver, "RESTORE", "k", str(NOW_MS - 1), HI, "REPLACE", "ABSTTL")
+    run(driver, "RESTORE", "k", str(NOW_MS - 1), HI, "ABSTTL")
+    assert [argv for _, argv in driver.engine.take_effects()] == [
+        [b"RESTORE", b"k", b"%d" % (NOW_MS + 100), HI, b"ABSTTL"],
+        [b"RESTORE", b"k", b"0", HI, b"REPLACE"],
+        [b"DEL", b"k"],
+    ]
+
+
+def test_a_replica_keeps_what_has_expired_until_it_is_told() -> None:
+    engine = Engine(random.Random(1))
+    engine.is_replica = True
+    engine.apply(0, [b"RESTORE", b"k", b"1", HI, b"ABSTTL"], NOW_MS)
+    assert engine.keyspace.databases[0].expires == {b"k": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("k", "0", HI), "BUSYKEY Target key name already exists."),
+        (("n", "-1", HI), "ERR Invalid TTL value, must be >= 0"),
+        (("n", "x", HI), "ERR value is not an integer or out of range"),
+        (("n", "0", HI, "REPLACES"), "ERR syntax error"),
+        (("n", "0", HI, "FREQ", "256"), "ERR Invalid FREQ value, must be >= 0 and <= 255"),
+        (("n", "0", HI, "IDLETIME", "-1"), "ERR Invalid IDLETIME value, must be >= 0"),
+        (("n", "0", HI[:-1] + b"x"), "ERR DUMP payload version or checksum are wrong"),
+        (("n", "0", b""), "ERR DUMP payload version or checksum are wrong"),
+    ],
+)
+def test_refused_and_nothing_has_changed(words: tuple[str, ...], text: str) -> None:
+    driver = Driver()
+    driver("SET k v")
+    driver.effects()
+    assert error(run(driver, "RESTORE", *words)) == text
+    assert (contents(driver.engine), driver.effects()) == ([(0, b"k", "string", b"v", None)], [])
+
+
+@pytest.mark.parametrize("body", [b"\x63", b"\x00\x05hi", b"\x00\x02hi!", b"\x12\x00", b"\x04\x81" + b"\xff" * 8])
+def test_a_sealed_payload_with_nonsense_in_it_is_refused(body: bytes) -> None:
+    sealed = body + b"\x0a\x00" + crc64(body + b"\x0a\x00").to_bytes(8, "little")
+    with pytest.raises(RdbError):
+        load_value(sealed)
+    assert error(run(Driver(), "RESTORE", "k", "0", sealed)) == "ERR Bad data format"
+
+
+@pytest.fixture
+def redis_7_0(real_servers: list[ServerBinary], tmp_path: Path) -> Iterator[RealServer]:
+    found = [binary for binary in real_servers if binary.version[:2] == (7, 0)]
+    if not found:
+        pytest.skip("no redis-server 7.0 is installed")
+    with RealServer(found[0], directory=tmp_path) as server:
+        yield server
+
+
+def test_payloads_cross_to_a_real_redis_and_back(redis_7_0: RealServer) -> None:
+    ours, back = Driver(), Driver()
+    for argv in [*FURNITURE, [b"SET", b"long", b"ab" * 500]]:
+        ours.engine.execute(ours.session, argv, NOW_MS)
+    for _, key, *_ in contents(ours.engine):
+        payload = run(ours, "DUMP", key)
+        assert isinstance(payload, bytes)
+        assert redis_7_0.execute("RESTORE", key, "0", payload) == OK
+        theirs = redis_7_0.execute("DUMP", key)
+        assert run(back, "RESTORE", key, "0", theirs) == OK
+    mine = [row[:4] for row in contents(ours.engine)]
+    assert [row[:4] for row in contents(back.engine)] == mine
+    assert redis_7_0.execute("DBSIZE") == len(mine)
