@@ -287,6 +287,7 @@ class MemoryDBServer:
         for client in list(self.clients.values()):
             if any(answer.needs > self.tracker.committed for answer in client.answers):
                 yield from self._hang_up(client)
+        self.tracker = self.tracker_type(self.tracker.committed)
         if clean:
             yield self._role_note()
             yield from self.logbook.read_on(now)

@@ -104,6 +104,19 @@ def test_what_a_deposed_leader_had_not_logged_never_happened() -> None:
     assert room.data("n1") == room.data("n2") == {b"k": b"old"}
 
 
+def test_a_deposed_leader_answers_about_what_it_had_not_logged_as_any_replica_does() -> None:
+    """Its marks of what was not in the log are gone with what they marked: nobody waits for that any more."""
+    room = Room("n1", "n2")
+    room.execute("n1", "SET", "k", "v", connection="writer")
+    room["n1"].asleep = True
+    wait_for(room, "n2")
+    room.wake("n1")
+    room.advance(1_000)
+    reply = room.ask("n1", "GET", "k", connection="reader")
+    assert isinstance(reply, ErrorReply)
+    assert reply.text.startswith("MOVED")
+
+
 def test_a_leader_without_a_log_stops_at_the_end_of_its_lease_and_goes_on_when_nobody_came() -> None:
     """FACTS 19, the half that the leader sees."""
     room = Room("n1", "n2")
