@@ -41,20 +41,24 @@ def refusal(server: MemoryDBServer, session: Session, command: Command, argv: li
     slots = [key_slot(key) for key in keys or ()]
     if any(slot != slots[0] for slot in slots):
         return CROSS_SLOT
-    writes = command.writes or (command.name == "exec" and client.transaction_writes)
     if slots and (elsewhere := server.shards.elsewhere(slots[0])):
         return ErrorReply(f"MOVED {slots[0]} {elsewhere}:{PORT}")
     if server.leadership.leads:
-        return _on_leader(server, writes)
-    if not writes and (client.reads_replica or not slots):
+        return _on_leader(server, writes(client, command))
+    if not writes(client, command) and (client.reads_replica or not slots):
         return None
     return _to_leader(server, slots)
 
 
-def _on_leader(server: MemoryDBServer, writes: bool) -> ErrorReply | None:
+def writes(client: Client, command: Command) -> bool:
+    """Whether this command may write, or EXEC one that does."""
+    return command.writes or (command.name == "exec" and client.transaction_writes)
+
+
+def _on_leader(server: MemoryDBServer, is_write: bool) -> ErrorReply | None:
     if not server.leadership.serves(server.now_us):
         return LEASE_OVER
-    return LOG_BEHIND if writes and server.is_behind() else None
+    return LOG_BEHIND if is_write and server.is_behind() else None
 
 
 def _to_leader(server: MemoryDBServer, slots: list[int]) -> ErrorReply:

@@ -25,11 +25,13 @@ class Answer(NamedTuple):
 
 
 class Caller(Client):
-    """One connection.  `held` is the number of the command whose answer was last seen to wait."""
+    """One connection.  `held` is the number of the command whose answer was last seen to wait; `postponed` is a command
+    that is not executed yet, because its slot is on its way to another shard (`migration`)."""
 
-    __slots__ = ("answers", "held")
+    __slots__ = ("answers", "held", "postponed")
 
     def __init__(self, connection: str, peer: str, number: int) -> None:
         super().__init__(connection, peer, number, authenticated=True)
         self.answers: deque[Answer] = deque()
         self.held = 0
+        self.postponed: list[bytes] = []

@@ -121,13 +121,16 @@ class Logbook:
         yield from self.log.append(kind, body, self.precondition(), now)
 
     def append_next(self, now: int) -> Effects:
-        """If the log is free: what a leader owes it first, then everything that was executed since."""
+        """If the log is free: what a leader owes it first, a step of a migration, then everything that was
+        executed since."""
         server = self.server
         if self.flight is not None or not server.leadership.leads:
             return
         wanted = server.leadership.wanted(now)
         if wanted:
             yield from server.leadership.append_wanted(wanted, now)
+        elif (step := server.migration.due()) is not None:
+            yield from server.migration.append(step, now)
         elif server.behind.units:
             end, stream = server.behind.cut(server.config.record_bytes)
             record = Record(server.leadership.replid, end, server.config.engine_version, stream)

@@ -70,7 +70,7 @@ class Record:
     @classmethod
     def decode(cls, body: bytes) -> Record:
         """The record in a body.  Raises RecordError, and nothing else."""
-        words = _whole_commands(body, "a record")
+        words = whole_commands(body, "a record")
         if len(words) != 1 or len(words[0]) != 4:
             raise RecordError("a record is one array of four words: replid, end, version, stream")
         replid, end, version, stream = words[0]
@@ -81,14 +81,14 @@ class Record:
 
     def commands(self) -> list[list[bytes]]:
         """The commands, in order, MULTI and EXEC among them.  Raises RecordError."""
-        commands = _whole_commands(self.stream, "a chunk of the stream")
+        commands = whole_commands(self.stream, "a chunk of the stream")
         marks = [argv[0].upper() for argv in commands if argv[0].upper() in (b"MULTI", b"EXEC")]
         if marks != [b"MULTI", b"EXEC"] * (len(marks) // 2):
             raise RecordError("a transaction is cut: a record holds all of it, from MULTI to EXEC, or nothing of it")
         return commands
 
 
-def _whole_commands(data: bytes, what: str) -> list[list[bytes]]:
+def whole_commands(data: bytes, what: str) -> list[list[bytes]]:
     """All commands in these bytes, which must end where the last of them ends."""
     parser = CommandParser()
     commands = []

@@ -42,8 +42,10 @@ from durable_redis.memorydb.bus import Bus
 from durable_redis.memorydb.caller import Answer, Caller
 from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.logbook import Logbook
+from durable_redis.memorydb.migration import Migrations
 from durable_redis.memorydb.recovery import Recovery
 from durable_redis.memorydb.shards import Shards
+from durable_redis.memorydb.status import status
 from durable_redis.memorydb.tracker import Tracker
 from durable_redis.memorydb.writebehind import WriteBehind
 from durable_redis.redis.replication.history import NO_ID
@@ -72,6 +74,7 @@ class MemoryDBServer:
     tracker_type = Tracker
     leadership_type: type[Leadership] = Leadership
     logbook_type: type[Logbook] = Logbook
+    migration_type: type[Migrations] = Migrations
 
     def __init__(
         self, random: Random, name: str, config: MemoryDBConfig, log: LogUser, store: StoreClient | None = None
@@ -95,7 +98,9 @@ class MemoryDBServer:
         self.ready = False  # its data is what the log says, up to a tail that it has seen
         self.recoveries = 0
         self.now_us = 0  # the time of this turn
+        self.migration = self.migration_type(self)
         self._waiting: dict[str, None] = {}  # connections with answers to be told, in order
+        self._postponed: dict[str, None] = {}  # connections with a command that must wait, in order
 
     # -- the node ----------------------------------------------------------------------------------------------------
 
@@ -110,12 +115,10 @@ class MemoryDBServer:
         if self.logbook.log.owns(event):
             yield from self.logbook.handle(event, now)
             return
-        if self.bus.owns(event):
-            yield from self.bus.handle(event, now)
-            return
-        if self.recovery.owns(event):
-            yield from self.recovery.handle(event, now)
-            return
+        for part in (self.bus, self.recovery, self.migration):
+            if part.owns(event):
+                yield from part.handle(event, now)
+                return
         match event:
             case Received(connection=connection, data=data) if connection in self.clients:
                 yield from self._receive(self.clients[connection], data, now)
@@ -130,6 +133,9 @@ class MemoryDBServer:
     def before_sleep(self, now: int) -> Effects:
         # Is the lease over?  Is it time to lead?
         yield from self.leadership.check(now)
+        # Has a migration come further?  Then somebody need not wait any more.
+        yield from self.migration.act(now)
+        yield from self._go_on_with_postponed(now)
         # The log first.
         yield from self.logbook.append_next(now)
         # Then the replies that need not wait for it.
@@ -139,40 +145,17 @@ class MemoryDBServer:
                 del self._waiting[connection]
 
     def view(self) -> Mapping[str, Any]:
-        """What an operator sees; `position` is the id of the last entry that is in the data."""
-        leads = self.leadership.leads
-        return {
-            "role": "primary" if leads else "replica",
-            "primary": "" if leads else self.leadership.leader,
-            "link": "" if leads else "up" if self.logbook.is_caught_up else "down",
-            "phase": self.leadership.phase.value,
-            "ready": self.ready,
-            "keys": len(self.engine.keyspace),
-            "shard": self.config.shard,
-            "epoch": self.leadership.epoch.index,
-            "position": str(self.logbook.position),
-            "replid": self.replid[:8],
-            "offset": self.offset,
-            "committed": self.logbook.data.offset,
-            "holding": sum(len(client.answers) for client in self.clients.values()),
-            "lease_until_us": self.leadership.lease_until_us if leads else 0,
-            **(self._share() if len(self.shards.shards) > 1 else {}),
-        }
-
-    def _share(self) -> Mapping[str, Any]:
-        """As a cluster's node shows it: which slots are its own."""
-        leading = self.leadership.phase is Phase.LEADING
-        return {
-            "slots": self.shards.ranges if self.leadership.leads else (),
-            "state": "ok" if leading or not self.leadership.leads else "fail",
-        }
+        return status(self)
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
     def _receive(self, client: Caller, data: bytes, now: int) -> Effects:
         """Parse what there is, and execute every whole command in it."""
         client.parser.feed(data)
-        while not client.closing:
+        yield from self._go_on(client, now)
+
+    def _go_on(self, client: Caller, now: int) -> Effects:
+        while not client.closing and not client.postponed:
             try:
                 argv = client.parser.next()
             except ProtocolError as error:
@@ -184,10 +167,22 @@ class MemoryDBServer:
             if argv:
                 yield from self._execute(client, argv, now)
 
+    def _go_on_with_postponed(self, now: int) -> Effects:
+        """Try again what had to wait; and then what has come behind it."""
+        for connection in list(self._postponed):
+            del self._postponed[connection]
+            if (client := self.clients.get(connection)) is not None:
+                argv, client.postponed = client.postponed, []
+                yield from self._execute(client, argv, now)
+                yield from self._go_on(client, now)
+
     def _execute(self, client: Caller, argv: list[bytes], now: int) -> Effects:
+        command = self.engine.lookup(argv)
+        if not isinstance(command, ErrorReply) and self.migration.holds_back(client, command, argv):
+            client.postponed, self._postponed[client.connection] = argv, None
+            return
         client.commands += 1
         yield Compute("command")
-        command = self.engine.lookup(argv)
         keys = [] if isinstance(command, ErrorReply) else admission.touched(client, command, argv)
         reply = self.engine.execute(client, argv, now // 1000)
         if self.propagate(now):
@@ -205,7 +200,14 @@ class MemoryDBServer:
             return False
         end = self.behind.feed([argv for _, argv in effects], now)
         self.tracker.wrote(self._changed(effects), end)
+        self.migration.executed([argv for _, argv in effects])
         return True
+
+    def repeat(self, commands: list[list[bytes]], now: int) -> None:
+        """Execute effects that somebody else has decided, as a replica does, and queue them for the log."""
+        for argv in commands:
+            self.engine.apply(0, argv, now // 1000)
+        self.tracker.wrote(self._changed([(0, argv) for argv in commands]), self.behind.feed(commands, now))
 
     def _changed(self, effects: list[Effect]) -> list[bytes]:
         """The keys that these effects change; none if one of them changes what it does not name (FLUSHALL)."""
@@ -277,6 +279,7 @@ class MemoryDBServer:
         data = self.logbook.data
         self.engine.is_replica = False
         self.behind, self.tracker = WriteBehind(data.offset), self.tracker_type(data.offset)
+        self.migration.lead()
         names = {"replid": self.replid, "replid2": data.replid or NO_ID, "second_offset": data.offset + 1}
         yield Note("role", {"role": "primary", "primary": "", **names, "offset": data.offset})
         yield from self.bus.lead(now)
@@ -284,6 +287,7 @@ class MemoryDBServer:
     def follow(self, clean: bool, now: int) -> Effects:
         """Somebody else leads.  Whoever waits for an answer will not get it; what is not in the log goes."""
         self.engine.is_replica = True
+        yield from self.migration.follow()
         for client in list(self.clients.values()):
             if any(answer.needs > self.tracker.committed for answer in client.answers):
                 yield from self._hang_up(client)
@@ -317,8 +321,8 @@ class MemoryDBServer:
 
     def slots_moved(self, now: int) -> Effects:
         """A committed entry says something new of the shard's slots."""
-        ownership = self.logbook.data.ownership
-        self.shards.know(ownership)
+        self.shards.know(self.logbook.data.ownership)
+        yield from self.migration.entered(now)
         if self.leadership.leads:
             yield from self.bus.tell()
 
@@ -340,4 +344,5 @@ class MemoryDBServer:
         if self.leadership.serves(now):
             self.engine.expire_cycle(now // 1000)
             self.propagate(now)
+            self.migration.clean(now)
         yield SetTimer(CRON, now + CRON_US)
