@@ -5,7 +5,7 @@ answered with an error, and so definitely did not happen; *unknown*, the connect
 answer, and nobody knows.  The client never repeats an operation, except where a server refused it and named the right
 one (MOVED).
 
-A write may ask for copies: SET, and after its OK, WAIT.  It is ok if so many replicas had received it in time; if not,
+A write may ask for copies: SET, and after its OK, WAIT.  It is ok if so many replicas had executed it in time; if not,
 it is unknown, for the server has executed it, will not take it back, and has not said that it is safe.
 
 It is a node of the contract like any other, on a machine of its own.  Where its servers are, its `routing` knows.

@@ -78,10 +78,12 @@ CURVES = ((GREEN, "o"), (SKY, "^"), (BLUE, "s"), (ORANGE, "D"), (PURPLE, "v"))
 
 
 def curves(*panels: Mapping[str, Curve], titles: Sequence[str], across: Sequence[str], upwards: str) -> Figure:
-    """Up to five named curves, which have one scale upwards; in every panel a name has the same colour and shape."""
+    """Up to five named curves, which have one scale upwards; in every panel a name has the same colour and shape.
+
+    The names stand beside the panels, where no curve can run."""
     from matplotlib import pyplot
 
-    size = 4.2 * max(len(panels), 2), 3.2
+    size = 4.2 * max(len(panels), 2) + 1, 3.2
     figure, axes = pyplot.subplots(1, len(panels), sharey=True, squeeze=False, figsize=size, layout="constrained")
     pyplot.close(figure)
     styles = dict(zip(dict.fromkeys(name for drawn in panels for name in drawn), CURVES, strict=False))
@@ -89,13 +91,13 @@ def curves(*panels: Mapping[str, Curve], titles: Sequence[str], across: Sequence
         for name, (right, up) in drawn.items():
             colour, marker = styles[name]
             panel.plot(right, up, color=colour, marker=marker, markersize=5, linewidth=1.6, label=name)
-        if panel is axes[0][0] or drawn.keys() != panels[0].keys():
-            panel.legend(frameon=False, fontsize=9)
         panel.set_title(title, loc="left", fontsize=11, color=INK)
         panel.set_xlabel(words)
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(axis="y", color="#e4e7eb", linewidth=0.8)
     axes[0][0].set_ylabel(upwards)
+    lines = {line.get_label(): line for panel in axes[0] for line in panel.get_lines()}
+    figure.legend(lines.values(), lines.keys(), loc="outside right upper", frameon=False, fontsize=9)
     return figure
 
 
