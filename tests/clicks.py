@@ -77,6 +77,12 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [*(("act", node, "power loss") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
         [*(("act", node, "lose the disk") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
     ],
+    "09": [
+        [POWER, ("beat", 1)],
+        [("act", "n1", "pause for 5 s"), ("end",)],
+        [CUT_OFF, ("end",), HEAL, ("beat", 3)],
+        [POWER, ("end",), RESTART, *(("act", node, "power loss") for node in ("n2", "n3")), ("beat", 3)],
+    ],
 }
 CASES = [(chapter, place) for chapter, solutions in SOLUTIONS.items() for place in range(len(solutions))]
 

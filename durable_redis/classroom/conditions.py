@@ -129,3 +129,23 @@ def found_nobody(run: Run) -> bool:
     """Whether a sentinel was elected to lead a failover, and gave up because there was nobody to promote."""
     notes = [step.what for step in run.playback.world.journal if isinstance(step.what, Note)]
     return any(note.kind == "abort" and note.facts["why"] == "no good replica" for note in notes)
+
+
+def asks(run: Run) -> bool:
+    """Whether some node has asked the log to lead, and has no answer at the step where one stands."""
+    shown = [run.frame().machines[name].node for name in run.deployment.nodes]
+    return any(node.get("phase") == "campaigning" for node in shown)
+
+
+def refused(run: Run, node: str) -> bool:
+    """Whether the log has refused what this node had sent to it, because somebody else's entry stood there."""
+    return any(
+        step.machine == node and isinstance(step.what, Note) and step.what.kind == "conflict"
+        for step in run.playback.world.journal
+    )
+
+
+def led_by(run: Run) -> list[str]:
+    """Who has led, by an entry of the log, in order."""
+    steps = run.playback.world.journal
+    return [step.machine for step in steps if isinstance(step.what, Note) and step.what.kind == "leads"]

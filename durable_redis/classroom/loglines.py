@@ -25,6 +25,9 @@ from durable_redis.memorydb.record import Record
 
 SAYS = {LEADERSHIP: '"I lead from here on"', RENEWAL: '"I lead still"', HANDOVER: '"I lead no more; {successor} may"'}
 
+FEW = 3
+"""So many keys are named one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -39,7 +42,8 @@ class Line:
 
     def __str__(self) -> str:
         places = f"{self.first}" if self.first == self.last else f"{self.first} to {self.last}"
-        said = self.words[0] if len(self.words) == 1 else f"{self.words[0]} to {self.words[-1]}"
+        few = len(self.words) <= FEW
+        said = ", ".join(self.words) if few else f"{self.words[0]} to {self.words[-1]}"
         return f"{places:>10}  {self.at_us / 1e6:8.3f} s  {self.kind:10}  {self.node:2}  {said}"
 
 

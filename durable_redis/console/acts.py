@@ -55,6 +55,7 @@ _SNAPSHOT = Act(
 )
 _STALLS = (
     Act("pause for 2 s", "pause", (NAME, 2000), "pause {name}"),
+    Act("pause for 5 s", "pause", (NAME, 5000), "pause {name}"),
     Act("pause for 60 s", "pause", (NAME, 60_000), "pause {name}"),
     Act("cut off from everybody", "partition", (GROUP,), "cut {name} off"),
     _HEAL,

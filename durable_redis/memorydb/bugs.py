@@ -163,12 +163,11 @@ class _ChecksAppliesServes(Leadership):
         self.enter(Phase.EXPIRED)
         yield Note("takes over", {"after": str(self.epoch), "shard": server.config.shard, "old": old})
         yield from server.lead(now)
-        yield from self._renewed(now, now)
+        self.enter(Phase.LEADING)
+        self.renew_at_us = now  # a sign of life, at once
 
     def _renewed(self, sent_us: int, now: int) -> Effects:
         """A renewal is only a sign of life."""
-        if self.phase is Phase.EXPIRED:
-            self.enter(Phase.LEADING)
         self.renew_at_us = sent_us + self.server.config.renew_ms * 1000
         yield SetTimer(WAKE, self.renew_at_us)
 
