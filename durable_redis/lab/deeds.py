@@ -13,7 +13,7 @@ from durable_redis.contract import TimerFired
 from durable_redis.lab.client import ALARM, Operation
 from durable_redis.lab.deployments import OPERATOR
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.workload import mixed
+from durable_redis.lab.workload import looked_at, mixed
 from durable_redis.sim import EPOCH_US, faults
 from durable_redis.sim.disk import TailKept
 
@@ -80,6 +80,18 @@ class Deeds:
             return _filled(command, number).split() if command else mixed(self.world.seed, number)
 
         self._work("work", count, every_ms, client, words, wait)
+
+    def read_replica(self, *nodes: str, count: int = 10, every_ms: float = 10) -> None:
+        """Let you read `count` keys of the mixed workload, one every `every_ms`, from this node, old as they may be; or
+        from several nodes in turn.  Before each, READONLY is said."""
+        if not nodes or not 1 <= count <= MOST_WRITES:
+            raise LabError(f"read_replica needs a node, and to read 1 to {MOST_WRITES:,} times, not {count}")
+        for place in range(count):
+            node = self.playback.known(nodes[place % len(nodes)])
+            due_us = EPOCH_US + self.world.now_us + round(place * every_ms * 1000)
+            for words in ([b"READONLY"], looked_at(self.world.seed, place + 1)):
+                self.playback.client(OPERATOR).plan(words, due_us, to=node)
+        self.world.ask(OPERATOR, ("read_replica", *nodes, count, every_ms), TimerFired(ALARM))
 
     def _work(
         self,

@@ -65,6 +65,11 @@ class Verbs(ABC):
         `write`.  `command="INCR visits"`: so many times this one instead."""
         self.act("work", count, every_ms=every_ms, **options)
 
+    def read_replica(self, *nodes: str, count: int = 10, every_ms: float = 10) -> None:
+        """Read `count` keys of the mixed workload yourself, one every `every_ms`, from this node, old as they may be;
+        or from several nodes in turn.  Before each, READONLY is said."""
+        self.act("read_replica", *nodes, count=count, every_ms=every_ms)
+
     def command(self, *words: str | bytes | int | float, node: str = "") -> Reply:
         """Send one command as an operator, and wait for the answer.  `node`: to this one, and not to where the
         deployment would send a client."""

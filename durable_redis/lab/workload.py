@@ -27,6 +27,8 @@ MIX = (
 )
 """What is done, and how often: {k} is the number of a key, {n} that of the command, {m} that of one before it."""
 
+READS = ("GET s{k}", "GET c{k}", "LRANGE l{k} 0 -1", "SMEMBERS t{k}")
+
 
 def mixed(seed: int | str, number: int) -> list[bytes]:
     """The words of command `number` of the workload of this seed."""
@@ -34,3 +36,10 @@ def mixed(seed: int | str, number: int) -> list[bytes]:
     (pattern,) = random.choices([pattern for pattern, _ in MIX], [weight for _, weight in MIX])
     numbers = {"k": random.randrange(KEYS), "n": number, "m": random.randint(1, number)}
     return pattern.format(**numbers).encode().split()
+
+
+def looked_at(seed: int | str, number: int) -> list[bytes]:
+    """The words of read `number` of somebody who only looks: at any of the keys."""
+    random = Random(f"{seed}/look {number}")
+    pattern = random.choice(READS)
+    return pattern.format(k=random.randrange(KEYS)).encode().split()

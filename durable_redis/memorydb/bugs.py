@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from durable_redis.contract import Effects, Note, SetTimer
-from durable_redis.memorydb import shadow_phase
-from durable_redis.memorydb.caller import Answer
+from durable_redis.engine import Command, Session
+from durable_redis.formats.resp import ErrorReply
+from durable_redis.memorydb import admission, shadow_phase
+from durable_redis.memorydb.caller import Answer, Caller
 from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
 from durable_redis.memorydb.log import Entries, EntryId, LogClient
 from durable_redis.memorydb.log.messages import AskAppend, Question
@@ -90,6 +92,22 @@ class _IsImpatient(Leadership):
 
 class CampaignsTooSoon(MemoryDBServer):
     leadership_type = _IsImpatient
+
+
+# -- recovery ---------------------------------------------------------------------------------------------------------
+
+
+class ReadsWhileItRecovers(MemoryDBServer):
+    """Who has said READONLY does not mind old data; so it is answered also before the log is applied."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.engine.admit = self._admit
+
+    def _admit(self, session: Session, command: Command, argv: list[bytes]) -> ErrorReply | None:
+        refused = admission.refusal(self, session, command, argv)
+        asks_for_less = cast("Caller", session).reads_replica and not command.writes
+        return None if refused is admission.LOADING and asks_for_less else refused
 
 
 # -- the condition ----------------------------------------------------------------------------------------------------
@@ -244,6 +262,9 @@ BUGS = {
         "When the log does not answer, the record is sent again as another one, behind whatever is there.",
         AppendsBehindAnything,
         log_client=RetriesAsIfNew,
+    ),
+    "reads while recovering": Bug(
+        "A node that recovers answers who has said READONLY, before it has applied the log.", ReadsWhileItRecovers
     ),
     "snapshot without verification": Bug(
         "A snapshot is released as soon as it is uploaded, unread, and takes the place of all others.",

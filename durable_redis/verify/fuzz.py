@@ -7,7 +7,8 @@ made as small as it can be while the same judge still objects.
 One trial:
 
 1. start the deployment, and give it time to come to rest;
-2. let the clients work on a few strings, counters, lists and sets, while a random schedule of faults is carried out;
+2. let the clients work on a few strings, counters, lists and sets, and somebody read them from one replica, while a
+   random schedule of faults is carried out;
 3. mend everything, and wait until the room is at rest, or for long enough;
 4. let each client write once more, and wait again; if one is refused, for instance because it talks to a server that
    has become a replica, they try a few times;
@@ -38,6 +39,8 @@ EVERY_MS = 100
 """How often some client sends a command."""
 WAIT, WAITING_SEEDS = (1, 200), 4
 """Under every fourth seed, where there are replicas, each command is followed by WAIT for one of them, for 200 ms."""
+LOOK_EVERY_MS = 250
+"""How often somebody reads from a replica."""
 LOOK_US = 1_000_000
 """How often one looks whether the room is at rest."""
 PATIENCE_US = 180_000_000
@@ -185,6 +188,7 @@ def _play(playback: Playback, schedule: Schedule, nemesis: Nemesis) -> Sequence[
     waits = deployment.has_wait and len(deployment.nodes) > 1 and int(playback.world.seed) % WAITING_SEEDS == 0
     options: dict[str, Any] = {"wait": WAIT} if waits else {}
     _do(playback, "work", max(1, (nemesis.end_ms - nemesis.begin_ms) // EVERY_MS), every_ms=EVERY_MS, **options)
+    _look(playback, nemesis)
     play(playback, schedule)
     rests = _comes_to_rest(playback)
     probes: list[Operation] = []
@@ -196,6 +200,22 @@ def _play(playback: Playback, schedule: Schedule, nemesis: Nemesis) -> Sequence[
         if all(probe.outcome == "ok" for probe in probes):
             break
     return probes
+
+
+def _look(playback: Playback, nemesis: Nemesis) -> None:
+    """Where replicas have their data from a log, let somebody read from one of them, which the seed says."""
+    deployment = playback.deployment
+    primaries = len(deployment.shares)
+    if deployment.has_log and len(deployment.nodes) > primaries:
+        replicas = deployment.nodes[primaries:]
+        count = max(1, (nemesis.end_ms - nemesis.begin_ms) // LOOK_EVERY_MS)
+        _do(
+            playback,
+            "read_replica",
+            replicas[int(playback.world.seed) % len(replicas)],
+            count=count,
+            every_ms=LOOK_EVERY_MS,
+        )
 
 
 def _do(playback: Playback, verb: str, *arguments: Any, **options: Any) -> None:

@@ -22,6 +22,7 @@ from durable_redis.sim.faults import BitRot, Crashed, Skew
 from durable_redis.verify.history import History
 from durable_redis.verify.judging import Case
 from durable_redis.verify.linearizability import check
+from durable_redis.verify.onereplica import asks_for_less
 from durable_redis.verify.streams import Write
 
 Found = tuple[int, int, str, str]
@@ -102,13 +103,14 @@ def buffer_is_bounded(case: Case) -> Iterator[Found]:
 def one_copy(case: Case) -> Iterator[Found]:
     """One server that met no crash which its log does not survive answers as if it had met none: its clients' history
     is linearizable.  So is that of a deployment which promises that, whatever happened, unless somebody set a clock:
-    leases rest on clocks, and only what is written does not."""
+    leases rest on clocks, and only what is written does not.  Whoever has said READONLY does not ask for that."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
     faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
     timed = not any(isinstance(step.what, Skew) for step in evidence.steps)
     if (evidence.deployment.loses_nothing and timed) or (len(nodes) == 1 and config.appendonly and kept):
-        verdict = check(History.of_operations(evidence.operations))
+        less = {id(operation) for operation in asks_for_less(evidence.operations)}
+        verdict = check(History.of_operations(one for one in evidence.operations if id(one) not in less))
         for refusal in verdict.refused:
             yield *case.end, nodes[0], str(refusal)

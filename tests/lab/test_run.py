@@ -171,7 +171,7 @@ def test_a_refused_act_in_the_past_leaves_no_branch() -> None:
         ("write", (10**9,), "write 1 to 100,000"),
         ("write", ("many",), "cannot be done: "),
         ("command", (), "command\\(\\) needs the words of a command"),
-        ("dance", (), "there is no action 'dance': choose one of write, read, work, command, crash"),
+        ("dance", (), "there is no action 'dance': choose one of write, read, work, read_replica, command, crash"),
     ],
 )
 def test_wrong_acts_are_named_and_leave_the_run_as_it_was(verb: str, arguments: tuple[object, ...], said: str) -> None:

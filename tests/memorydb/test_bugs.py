@@ -102,6 +102,17 @@ def acknowledged_and_not_served(node: Node) -> bool:
     return told == OK and b"k" not in room.data("n2")
 
 
+def read_before_the_log_is_applied(node: Node) -> bool:
+    """The log takes 400 ms to answer, and a node that has just started is asked what it had told before."""
+    room = Room("n1", "n2", node=node, log=LocalLog(delay_us=400_000))
+    room.ask("n1", "SET", "k", "v")
+    room.advance(1_000)
+    room.start("n2")
+    room.send("n2", "READONLY", connection="reader")
+    room.send("n2", "GET", "k", connection="reader")
+    return room.told("n2", "reader") == [OK, None]
+
+
 STORIES: dict[str, Callable[[Node], bool]] = {
     "answers before the commit": told_before_the_log_has_it,
     "no tracker": seen_before_the_log_has_it,
@@ -109,6 +120,7 @@ STORIES: dict[str, Callable[[Node], bool]] = {
     "no lease": old_value_read_after_a_long_sleep,
     "lease from the answer": lease_longer_than_it_may_be,
     "backoff shorter than the lease": two_serve,
+    "reads while recovering": read_before_the_log_is_applied,
     "append behind anything": deposed_leader_differs,
     "check, apply, serve": acknowledged_and_not_served,
     "no rollback": deposed_leader_differs,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from durable_redis.contract import Note, Send
-from durable_redis.formats.resp import ErrorReply, Reply
+from durable_redis.formats.resp import OK, ErrorReply, Reply
 from durable_redis.lab.client import Operation
 from durable_redis.lab.deployments import Deployment, Redis
 from durable_redis.sim import EPOCH_US
@@ -87,7 +87,9 @@ class Story:
         operation = Operation(number, argv, 0, connection=f"c>{node}#1", command=number, node=node, **options)
         operation.sent_us = EPOCH_US + self.now_us
         self.operations.append(operation)
-        if argv[0].upper() in RULES and RULES[argv[0].upper()].only_reads:
+        if argv[0] == b"READONLY":
+            operation.reply = OK
+        elif argv[0].upper() in RULES and RULES[argv[0].upper()].only_reads:
             operation.reply = apply(operation, self.memory[node], 0)[1] if reply is None else reply  # type: ignore
         else:
             self.memory[node], answer = apply(operation, self.memory[node], 0)

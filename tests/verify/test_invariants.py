@@ -470,6 +470,33 @@ def test_slots_are_owned_once(ranges: dict[str, tuple[tuple[int, int], ...]], se
     assert [finding.sentence for finding in judge(evidence)] == ([sentence] if sentence else [])
 
 
+class Logged(Trio):
+    """Three machines that say that a log in three zones keeps their data."""
+
+    loses_nothing = True
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        (("v1", "v2", "v2", "v3"), ""),
+        (("v1", "v3", "v2"), "it answered b'v2' to c's GET x, which is right nowhere in the log from write 3 on"),
+        (("v4",), "it answered b'v4' to c's GET x, which is right nowhere in the log from write 0 on"),
+    ],
+)
+def test_what_is_read_from_one_replica_never_goes_back(answers: tuple[str, ...], sentence: str) -> None:
+    """Also if the client is told so by the replica before it has applied anything: the log is what counts."""
+    story = Story(Logged())
+    story.ask("READONLY", node="n2")
+    for number in (1, 2, 3):
+        story.ask(f"SET x v{number}")
+    for answer in answers:
+        story.ask("GET x", node="n2", reply=answer.encode())
+    found = judge(story.evidence())
+    assert [one.judge for one in found] == (["one past"] if sentence else [])
+    assert all(sentence in one.sentence for one in found)
+
+
 def test_every_judge_is_seen_to_object_in_this_file() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     assert [one.name for one in JUDGES if text.count(f'"{one.name}"') == 0] == []
