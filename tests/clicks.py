@@ -5,7 +5,8 @@ A move is one of
     ("end",)                          the button that plays everything to its end
     ("beat", n), ("beat-back", n)     so many presses of a button under the timeline
     ("event", n), ("event-back", n)
-    ("act", "n1", "power loss")       from the menu of the node; or of a zone: ("act", "zone a", "cut it off")
+    ("act", "n1", "power loss")       from the menu of the node, or of a machine of the log ("log-b"); or of a zone:
+                                      ("act", "zone a", "cut it off")
     ("message",)                      click the message that is on the wire: hold it; or the one that is held: let it go
 
 Every list begins where its chapter's console stands when its cell has run.  The counts follow from the model: if it
@@ -76,6 +77,16 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [POWER, ("end",)],
         [*(("act", node, "power loss") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
         [*(("act", node, "lose the disk") for node in ALL_THREE), *(("act", node, "restart") for node in ALL_THREE)],
+    ],
+    "08": [
+        [POWER, ("act", "log-b", "power loss"), ("end",)],
+        [*(("act", log, "pause for 60 s") for log in ("log-a", "log-b")), ("end",)],
+        [("event", 30), POWER, ("end",)],
+        [
+            *(("act", node, words) for words in ("lose the disk", "restart") for node in ALL_THREE),
+            ("end",),
+            ("beat", 2),
+        ],
     ],
     "09": [
         [POWER, ("beat", 1)],

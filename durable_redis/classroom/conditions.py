@@ -149,3 +149,12 @@ def led_by(run: Run) -> list[str]:
     """Who has led, by an entry of the log, in order."""
     steps = run.playback.world.journal
     return [step.machine for step in steps if isinstance(step.what, Note) and step.what.kind == "leads"]
+
+
+def silent_ms(run: Run) -> float:
+    """For how long, here, no client has heard an OK, in milliseconds; 0 if none has asked for anything since."""
+    now_us = run.frame().at_us + EPOCH_US
+    heard = [one.answered_us for one in run.history() if one.outcome == "ok" and one.answered_us is not None]
+    last_us = max((at_us for at_us in heard if at_us <= now_us), default=EPOCH_US)
+    asked = any(last_us < (one.sent_us or 0) <= now_us for one in run.history())
+    return (now_us - last_us) / 1000 if asked else 0

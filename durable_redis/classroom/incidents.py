@@ -21,6 +21,8 @@ from durable_redis.sim import EPOCH_US
 
 WRITE_MS, FAULT_MS, AFTERWARDS_MS = 3_000, 5_000, 20_000
 """When the client begins to write, and when it happens; so long after it is over everybody is in step again."""
+STALLED_AFTERWARDS_MS, MENDED_MS = 8_000, 500
+"""So long after a stall another one has taken over; and so long after the primary's death the log goes on."""
 EVERY_MS = 100
 LONGEST_START_US = 60_000_000
 WITH_N1 = ("n1", "s1")
@@ -72,6 +74,23 @@ def death(deployment: Deployment) -> Cost:
     return cost(_to_the_end(playback, 0))
 
 
+def stall(deployment: Deployment, seconds: float) -> Cost:
+    """For so long what should carry the primary's writes away stands still: the shared log, or else the links to its
+    replicas.  Then its power fails, and everything else is well again."""
+    playback = _written(deployment, seconds, after_ms=STALLED_AFTERWARDS_MS)
+    if deployment.has_log:
+        for name in [name for name in deployment.controls if name.startswith("log-")]:
+            playback.deeds.pause(name, round(seconds * 1000) + MENDED_MS)
+    else:
+        for name in [name for name in deployment.nodes if name != NODE]:
+            playback.deeds.cut(NODE, name, both=False)
+    playback.play_to(round(FAULT_MS + seconds * 1000) * 1000)
+    playback.deeds.crash(NODE, "power loss")
+    if not deployment.has_log:
+        playback.deeds.heal_network()
+    return cost(_to_the_end(playback, seconds, STALLED_AFTERWARDS_MS))
+
+
 def by_length(
     deployment: Deployment, lengths_s: Sequence[float], alone: Sequence[str] = WITH_N1, key: str = "w{n}"
 ) -> dict[float, int]:
@@ -112,19 +131,21 @@ def _partitioned(deployment: Deployment, seconds: float, alone: Sequence[str], k
     return _to_the_end(playback, seconds)
 
 
-def _written(deployment: Deployment, seconds: float, key: str = "w{n}", seed: int = SEED) -> Playback:
+def _written(
+    deployment: Deployment, seconds: float, key: str = "w{n}", seed: int = SEED, after_ms: int = AFTERWARDS_MS
+) -> Playback:
     """A room just before an incident of so many seconds, with a client that will write until it is long over."""
     playback = Playback(deployment, seed, record=False)
     playback.play_while(lambda: any(map(playback.starting, deployment.nodes)), LONGEST_START_US)
     playback.play_to(WRITE_MS * 1000)
-    count = round((FAULT_MS + seconds * 1000 + AFTERWARDS_MS - WRITE_MS) / EVERY_MS)
+    count = round((FAULT_MS + seconds * 1000 + after_ms - WRITE_MS) / EVERY_MS)
     playback.deeds.write(count, every_ms=EVERY_MS, key=key)
     playback.play_to(FAULT_MS * 1000)
     return playback
 
 
-def _to_the_end(playback: Playback, seconds: float) -> Playback:
-    playback.play_to(round((FAULT_MS + seconds * 1000 + AFTERWARDS_MS) * 1000))
+def _to_the_end(playback: Playback, seconds: float, after_ms: int = AFTERWARDS_MS) -> Playback:
+    playback.play_to(round((FAULT_MS + seconds * 1000 + after_ms) * 1000))
     return playback
 
 

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from durable_redis.contract import Note
+from durable_redis.formats.resp import ErrorReply, Reply, Status
 from durable_redis.lab.errors import LabError
+from durable_redis.lab.life import Life
 from durable_redis.lab.run import Run
+
+LOG_ZONES = 3
 
 
 def noted(run: Run, kind: str, machine: str = "", after: int = 0, **facts: object) -> int:
@@ -65,3 +69,45 @@ def heard(run: Run, key: str) -> int:
     [at_us] = [row.answered_us for row in run.receipt().rows if row.key == key]
     assert at_us is not None, f"the SET of {key} was never answered"
     return run.step_at(at_us / 1000)
+
+
+def conversation(run: Run) -> str:
+    """What each client asked, and what it was told, a line each, in the order of asking."""
+    lines = []
+    for call in run.history():
+        told = {"ok": _shown(call.reply), "waiting": "(no answer yet)", "unknown": "(no answer)"}.get(call.outcome)
+        took = f"after {(call.answered_us - (call.sent_us or 0)) / 1000:.1f} ms" if call.answered_us else ""
+        words = b" ".join(call.argv).decode()
+        lines.append(
+            f"{call.connection.partition('>')[0]:8} {words:12} {told or _shown(call.reply):16} {took}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _shown(reply: Reply) -> str:
+    if reply is None:
+        return "(nil)"
+    text = reply.text if isinstance(reply, Status | ErrorReply) else reply
+    return text.decode() if isinstance(text, bytes) else str(text)
+
+
+def on_platters(run: Run, life: Life) -> dict[str, int]:
+    """The step at which each zone of the shared log had the record of this write on its platter; and "committed", at
+    which a majority was known to have it.
+
+    Raises LabError if the log never got it."""
+    if life.logged is None:
+        raise LabError(f"the log has never got {life.key}")
+    note = run.playback.world.journal.steps[life.logged - 1].what
+    assert isinstance(note, Note)
+    index = int(note.facts["index"])
+    found: dict[str, int] = {}
+    for step in range(life.sent, run.steps + 1):
+        machines = run.frame(step).machines
+        for name in (name for name in run.deployment.controls if name.startswith("log-") and name not in found):
+            stored = str(machines[name].node.get("stored", "0-0"))
+            if int(stored.rpartition("-")[2]) >= index:
+                found[name] = step
+        if len(found) == LOG_ZONES:
+            break
+    return found | {"committed": noted(run, "committed", after=life.sent, index=index)}
