@@ -22,9 +22,9 @@ from durable_redis.lab.pens import INK, LINE, PAPER, SOFT, TINT, rect, sheet, te
 
 WIDTH, MARGIN = 800, 18
 BOX_WIDTH, BOX_HEIGHT, GAP, LANE = 190, 34, 22, 16
-LINE_LENGTH = 80
-"""So many letters of a sentence fit beside a state; two lines of them."""
-LANES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+LINE_LENGTH, LETTER = 80, 6.2
+"""So many letters of a sentence stand beside a state at most, two lines of them, and so wide is a letter."""
+LANES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 State = TypeVar("State", bound=Enum)
 
@@ -81,7 +81,8 @@ class Diagram:
         x, y = self._left, self._y(state)
         yield rect(x, y, BOX_WIDTH, BOX_HEIGHT, 6, TINT, INK)
         yield text(x + BOX_WIDTH / 2, y + 21, str(state.value), weight=600, anchor="middle")
-        lines = _wrapped(self.sentences.get(state.name, ""))
+        room = round((WIDTH - MARGIN - x - BOX_WIDTH - 20) / LETTER)
+        lines = _wrapped(self.sentences.get(state.name, ""), min(LINE_LENGTH, room))
         for place, line in enumerate(lines):
             yield text(x + BOX_WIDTH + 20, y + (21 if len(lines) == 1 else 13 + 16 * place), line, SOFT)
         if (state, self._next(state)) in self.ways:
@@ -112,9 +113,9 @@ def _sentences(state: Enum) -> dict[str, str]:
     said: dict[str, str] = {}
     name = ""
     for line in (sys.modules[type(state).__module__].__doc__ or "").splitlines():
-        begins = re.match(r"    ([A-Z_]+)  +(.+)", line)
-        if begins and begins[1] in type(state).__members__:
-            name = begins[1]
+        begins = re.match(r"    ([A-Z_]+(?: [A-Z]+)*)  +(.+)", line)
+        if begins and begins[1].replace(" ", "_") in type(state).__members__:
+            name = begins[1].replace(" ", "_")
             said[name] = begins[2].strip()
         elif name and re.match(r" {12,}\S", line):
             said[name] += " " + line.strip()
@@ -123,9 +124,9 @@ def _sentences(state: Enum) -> dict[str, str]:
     return {name: re.sub(r"`|^\d\. | \(`\w+`\)", "", words) for name, words in said.items()}
 
 
-def _wrapped(words: str) -> list[str]:
-    """One line, or two of about the same length."""
-    if len(words) <= LINE_LENGTH:
+def _wrapped(words: str, length: int) -> list[str]:
+    """One line, or two, the first of them as long as it may be."""
+    if len(words) <= length:
         return [words] if words else []
-    cut = words.rfind(" ", 0, LINE_LENGTH)
+    cut = words.rfind(" ", 0, length)
     return [words[:cut], words[cut + 1 :]]

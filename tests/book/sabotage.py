@@ -77,11 +77,20 @@ def snapshot_without_rename() -> None:
     files.write_whole, files.put_in_place = write_over, sync_only
 
 
+def append_behind_anything() -> None:
+    """A node whose append has met somebody else's sends it again, behind that."""
+    from durable_redis.memorydb.bugs import BUGS
+    from durable_redis.memorydb.server import MemoryDBServer
+
+    MemoryDBServer.logbook_type = BUGS["append behind anything"].node.logbook_type
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "reply before fsync": reply_before_fsync,
     "replay past a torn tail": replay_past_a_torn_tail,
     "snapshot without rename": snapshot_without_rename,
+    "append behind anything": append_behind_anything,
 }
 
 

@@ -32,6 +32,19 @@ def test_every_state_and_every_way_is_in_the_picture_and_in_the_words(module):
     assert len(picture.svg) < 15 * 1024
 
 
+def test_a_sentence_ends_before_the_edge_of_the_picture_and_no_state_lacks_one():
+    from durable_redis.console.diagram import LETTER, WIDTH
+    from durable_redis.memorydb.leadership import TRANSITIONS as LEADERSHIP
+
+    picture = dr.diagram(LEADERSHIP)
+    assert set(picture.sentences) == {state.name for state in LEADERSHIP}
+    beside = [element for element in ElementTree.fromstring(picture.svg).iter() if element.tag.endswith("text")]
+    assert len(beside) > 2 * len(LEADERSHIP)
+    for element in beside:
+        if element.get("text-anchor") is None:
+            assert float(element.get("x")) + LETTER * len(element.text) <= WIDTH
+
+
 def test_a_way_that_is_added_is_drawn():
     before = dr.diagram(TRANSITIONS).svg
     longer = {**TRANSITIONS, State.WAIT_PROMOTION: (*TRANSITIONS[State.WAIT_PROMOTION], State.SELECT_REPLICA)}
