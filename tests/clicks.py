@@ -29,6 +29,7 @@ KILL, POWER, DISK, RESTART = (
     ("act", "n1", words) for words in ("kill the process", "power loss", "lose the disk", "restart")
 )
 CUT_OFF, HEAL = (("act", "zone a", words) for words in ("cut it off, the clients with it", "heal the whole network"))
+TAKE = ("act", "snapshotter", "take a snapshot now")
 ALL_THREE = ("n1", "n2", "n3")
 
 SOLUTIONS: dict[str, list[list[Move]]] = {
@@ -93,6 +94,15 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [("act", "n1", "pause for 5 s"), ("end",)],
         [CUT_OFF, ("end",), HEAL, ("beat", 3)],
         [POWER, ("end",), RESTART, *(("act", node, "power loss") for node in ("n2", "n3")), ("beat", 3)],
+    ],
+    "10": [
+        [
+            *(("act", node, "power loss") for node in ("n1", "n2")),
+            *(("act", node, "restart") for node in ("n1", "n2")),
+            *(("beat", 3), ("event", 4)),
+        ],
+        [TAKE, ("beat", 3), POWER, RESTART, ("beat", 1)],
+        [TAKE, ("beat", 1), ("act", "snapshotter", "power loss"), POWER, RESTART, ("beat", 1)],
     ],
 }
 CASES = [(chapter, place) for chapter, solutions in SOLUTIONS.items() for place in range(len(solutions))]

@@ -158,3 +158,30 @@ def silent_ms(run: Run) -> float:
     last_us = max((at_us for at_us in heard if at_us <= now_us), default=EPOCH_US)
     asked = any(last_us < (one.sent_us or 0) <= now_us for one in run.history())
     return (now_us - last_us) / 1000 if asked else 0
+
+
+def came_back_from(run: Run, node: str, snapshot: bool) -> int:
+    """How many entries of the log this node has replayed when it last came back, behind a snapshot or, without one,
+    from the beginning; -1 if it did not come back so."""
+    found = -1
+    for step in run.playback.world.journal:
+        match step.what:
+            case Crashed(machine=machine) if machine == node:
+                found = -1
+            case Note(kind="ready", facts=facts) if step.machine == node:
+                found = int(facts["entries"]) if bool(facts.get("snapshot")) is snapshot else -1
+    return found if any(crash.machine == node for crash in run.crashes()) else -1
+
+
+def snapshot_was_cut_short(run: Run) -> bool:
+    """Whether the snapshotter has crashed while it made a snapshot, and none was ever released."""
+    under_way = cut_short = False
+    for step in run.playback.world.journal:
+        match step.what:
+            case Note(kind="snapshot begun"):
+                under_way = True
+            case Note(kind="snapshot released"):
+                return False
+            case Crashed(machine="snapshotter"):
+                cut_short = cut_short or under_way
+    return cut_short
