@@ -33,6 +33,8 @@ WORDS = {
     "crashed": "fail     the node goes down",
     "recovered": "recover  the node is up again, with what it found on its disk",
 }
+EXECUTED = "accept   the server executes it: it is in RAM"
+"""Where the only log is a shared one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ class Life:
     def __str__(self) -> str:
         lines = [f"the life of {self.key}"]
         for name, at_us in sorted(self.times_us, key=lambda pair: getattr(self, pair[0])):
-            lines.append(f"  {at_us / 1000:10.3f} ms  step {getattr(self, name):5}  {WORDS[name]}")
+            words = EXECUTED if name == "executed" and self.held is not None else WORDS[name]
+            lines.append(f"  {at_us / 1000:10.3f} ms  step {getattr(self, name):5}  {words}")
         if self.fate:
             lines.append(f"  {self.fate}")
         return "\n".join(lines)
