@@ -18,7 +18,7 @@ from durable_redis import __version__, bench, bookshelf, inspection
 from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import DEPLOYMENTS, parse_deployment
 from durable_redis.lab.run import Run, replay
-from durable_redis.lab.schedules import ALL_FAULTS, FAULTS
+from durable_redis.lab.schedules import ALL_FAULTS
 from durable_redis.lab.sweep import sweep
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import ModelChanged
@@ -140,7 +140,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 def _fuzz(options: argparse.Namespace) -> int:
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    nemesis = replace(NEMESIS, faults=tuple(options.fault or FAULTS))
+    nemesis = replace(NEMESIS, faults=tuple(options.fault)) if options.fault else None
     with ProcessPoolExecutor(options.jobs) as executor:
         report = fuzz(options.deployment, seeds, nemesis, executor, progress=sys.stderr.isatty())
     print(json.dumps(report.as_json()) if options.json else report)

@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from durable_redis.lab.deployments import Deployment
+from durable_redis.lab.deployments.base import ZONES
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.playback import Playback
 from durable_redis.sim.faults import CRASHES, FaultError
@@ -25,7 +26,10 @@ from durable_redis.sim.scenario import Action
 
 FAULTS = ("process kill", "power loss", "outage", "partition", "cut", "delay", "pause", "slow disk")
 """What a nemesis does unless told otherwise: what a system that keeps its promises gets over."""
-ALL_FAULTS = (*FAULTS, "disk loss", "skew")
+LOGGED_FAULTS = (*FAULTS, "one disk loss", "clock error")
+"""What it does to a deployment with a log in three zones, which promises more: the disk of one zone may be lost, again
+and again; and clocks may be wrong, within the bound that the deployment names."""
+ALL_FAULTS = (*LOGGED_FAULTS, "disk loss", "skew")
 
 DELAYS_MS = (5, 50, 500)
 SLOW_DISKS_MS = (20, 200, 2_000)
@@ -68,11 +72,16 @@ class Schedule:
         return self.troubles + self.mending
 
 
+def survivable(deployment: Deployment) -> tuple[str, ...]:
+    """The faults that this deployment is to get over."""
+    return LOGGED_FAULTS if deployment.has_log else FAULTS
+
+
 def draw(seed: int, deployment: Deployment, nemesis: Nemesis | None = None) -> Schedule:
     """The schedule of this seed."""
     nemesis = nemesis or Nemesis()
     random = Random(f"{seed}/nemesis")
-    targets = _Targets(deployment)
+    targets = _Targets(deployment, seed)
     troubles: list[Action] = []
     for _ in range(random.randint(nemesis.fewest, nemesis.most)):
         fault = random.choice(nemesis.faults)
@@ -130,14 +139,19 @@ class _Targets:
     """Who can be hit in a deployment.
 
     A machine in a zone without data, such as the endpoint of a managed service, is outside of all this; and the clients
-    are hit only by what befalls the network."""
+    are hit only by what befalls the network.  Where a log keeps the data, the disks are those of the log."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, seed: int) -> None:
         zones = deployment.zones
         self.nodes = deployment.nodes
-        self.zones = tuple(dict.fromkeys(zones[node] for node in self.nodes))
+        homes = (*self.nodes, *(name for name in deployment.controls if deployment.has_log and zones[name] in ZONES))
+        self.zones = tuple(dict.fromkeys(zones[name] for name in homes))
         self.servers = (*self.nodes, *(name for name in deployment.controls if zones[name] in self.zones))
+        self.disks = tuple(self.servers[len(self.nodes) :]) if deployment.has_log else self.nodes
+        self.frail = Random(f"{seed}/frail").choice(self.disks)
         self.clients = deployment.clients
+        most_ms = deployment.clock_error_ms
+        self.clock_errors_ms = (-most_ms, -(most_ms // 10), most_ms // 10, most_ms)
 
     def trouble(self, random: Random, fault: str, lasts_ms: int) -> tuple[Call, Call]:
         """What begins a trouble, and what ends it."""
@@ -156,11 +170,14 @@ class _Targets:
             case "pause":
                 return ("pause", choice(self.servers), lasts_ms), ()
             case "slow disk":
-                node = choice(self.nodes)
+                node = choice(self.disks)
                 return ("slow_disk", node, choice(SLOW_DISKS_MS)), ("slow_disk", node, 0)
-            case "skew":
+            case "one disk loss":
+                return ("crash", self.frail, "disk loss"), ("restart", self.frail)
+            case "skew" | "clock error":
                 server = choice(self.servers)
-                return ("skew", server, choice(SKEWS_MS)), ("skew", server, 0)
+                wrong_ms = choice(SKEWS_MS if fault == "skew" else self.clock_errors_ms)
+                return ("skew", server, wrong_ms), ("skew", server, 0)
         server = choice(self.servers)
         return ("crash", server, fault), ("restart", server)
 
@@ -186,7 +203,8 @@ def _at(at_ms: int, verb: str, *arguments: Any) -> Action:
 
 def _mending(targets: _Targets, nemesis: Nemesis) -> tuple[Action, ...]:
     calls: list[Call] = [("heal_network",)]
-    calls += [("slow_disk", node, 0) for node in targets.nodes if "slow disk" in nemesis.faults]
-    calls += [("skew", server, 0) for server in targets.servers if "skew" in nemesis.faults]
+    calls += [("slow_disk", node, 0) for node in targets.disks if "slow disk" in nemesis.faults]
+    timed = "skew" in nemesis.faults or "clock error" in nemesis.faults
+    calls += [("skew", server, 0) for server in targets.servers if timed]
     calls += [("restore", zone) for zone in targets.zones]
     return tuple(_at(nemesis.end_ms, *call) for call in calls)

@@ -7,7 +7,10 @@ counts its backoff from the moment at which it sees a renewal; the leader counts
     leader     sends a renewal at 0        stops serving at    0 + lease                      = 2000 ms
     replica    sees it at 0 or later       campaigns not before 0 + backoff                   = 3000 ms or later
 
-and at no moment do two of them serve, as long as their clocks run equally fast.
+and at no moment do two of them serve, as long as their clocks run equally fast.  A clock may be wrong, too, and be set,
+if it is never wrong by more than some e: between two readings of it, the time is wrong by 2 e at most.  So a lease may
+last 2 e longer, and a backoff be over 2 e sooner, and there is room for both if 4 e is less than what the backoff is
+longer: here, up to 249 ms.
 """
 
 from __future__ import annotations
@@ -56,3 +59,8 @@ class MemoryDBConfig:
                 f"a backoff of {self.backoff_ms} ms with a lease of {self.lease_ms} ms would let two nodes lead at one "
                 "time: the backoff must be strictly longer than the lease"
             )
+
+    @property
+    def clock_error_ms(self) -> int:
+        """By how much any clock may be wrong, at any time, without two nodes serving at once."""
+        return (self.backoff_ms - self.lease_ms - 1) // 4

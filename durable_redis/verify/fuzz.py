@@ -21,13 +21,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from durable_redis.lab.client import Operation
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.playback import Playback
-from durable_redis.lab.schedules import Nemesis, Schedule, draw, play, shrink
+from durable_redis.lab.schedules import Nemesis, Schedule, draw, play, shrink, survivable
 from durable_redis.sim.scenario import Action, Scenario, checks
 from durable_redis.verify.convergence import unrest
 from durable_redis.verify.evidence import Witness
@@ -124,12 +124,16 @@ class Report:
 def fuzz(
     deployment: str,
     seeds: Iterable[int],
-    nemesis: Nemesis = NEMESIS,
+    nemesis: Nemesis | None = None,
     executor: Executor | None = None,
     progress: bool = False,
 ) -> Report:
-    """Try a deployment, written as in Python, under these seeds.  Raises LabError or ConfigError."""
-    name = repr(parse_deployment(deployment))
+    """Try a deployment, written as in Python, under these seeds.  Raises LabError or ConfigError.
+
+    Without a nemesis, it gets the one that does what this deployment is to get over."""
+    parsed = parse_deployment(deployment)
+    name = repr(parsed)
+    nemesis = nemesis or replace(NEMESIS, faults=survivable(parsed))
     jobs = [(name, seed, nemesis) for seed in seeds]
     trials: Iterable[Trial] = executor.map(_try, jobs) if executor else map(_try, jobs)
     if progress:

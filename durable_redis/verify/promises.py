@@ -18,7 +18,8 @@ from collections.abc import Iterator
 
 from durable_redis.contract import Exit, Note, Send
 from durable_redis.redis.config import Config
-from durable_redis.sim.faults import BitRot, Crashed, Skew
+from durable_redis.sim.faults import BitRot, Crashed
+from durable_redis.verify.clocks import right_enough
 from durable_redis.verify.history import History
 from durable_redis.verify.judging import Case
 from durable_redis.verify.linearizability import check
@@ -102,14 +103,15 @@ def buffer_is_bounded(case: Case) -> Iterator[Found]:
 
 def one_copy(case: Case) -> Iterator[Found]:
     """One server that met no crash which its log does not survive answers as if it had met none: its clients' history
-    is linearizable.  So is that of a deployment which promises that, whatever happened, unless somebody set a clock:
+    is linearizable.  So is that of a deployment which promises that, whatever happened, unless a clock was too wrong:
     leases rest on clocks, and only what is written does not.  Whoever has said READONLY does not ask for that."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
     faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
-    timed = not any(isinstance(step.what, Skew) for step in evidence.steps)
-    if (evidence.deployment.loses_nothing and timed) or (len(nodes) == 1 and config.appendonly and kept):
+    if (evidence.deployment.loses_nothing and right_enough(evidence)) or (
+        len(nodes) == 1 and config.appendonly and kept
+    ):
         less = {id(operation) for operation in asks_for_less(evidence.operations)}
         verdict = check(History.of_operations(one for one in evidence.operations if id(one) not in less))
         for refusal in verdict.refused:

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 import durable_redis as dr
 from durable_redis.lab.deployments import Redis
 from durable_redis.lab.playback import Playback
-from durable_redis.lab.schedules import ALL_FAULTS, FAULTS, Nemesis, Schedule, draw, play, shrink
+from durable_redis.lab.schedules import (
+    ALL_FAULTS,
+    FAULTS,
+    LOGGED_FAULTS,
+    Nemesis,
+    Schedule,
+    draw,
+    play,
+    shrink,
+    survivable,
+)
 from durable_redis.sim.scenario import Action, Scenario
 
 
@@ -77,11 +87,13 @@ def test_each_fault_takes_its_share_and_only_what_was_asked_for_comes() -> None:
         "pause": {"pause"},
         "slow disk": {"slow_disk"},
         "skew": {"skew"},
+        "one disk loss": {"crash", "restart"},
+        "clock error": {"skew"},
     }
     for fault in ALL_FAULTS:
         drawn = [action for seed in range(20) for action in draw(seed, Three(), Nemesis((fault,))).troubles]
         assert {action.verb for action in drawn} == verbs[fault]
-        assert all(action.arguments[1] == fault for action in drawn if action.verb == "crash")
+        assert all(action.arguments[1] in fault for action in drawn if action.verb == "crash")
     counts = Counter(action.verb for seed in range(300) for action in draw(seed, Three(), Nemesis(FAULTS)).troubles)
     assert min(counts.values()) > 80, counts
     assert counts["skew"] == 0
@@ -95,6 +107,25 @@ def test_every_server_is_hit_and_a_machine_outside_the_zones_of_the_data_never()
         assert any(f"pause', arguments=('{name}'" in text for text in words)
     assert any("'client2'" in text for text in words)
     assert not any("endpoint" in text or "region" in text or "'you'" in text for text in words)
+
+
+def test_of_a_log_all_zones_are_hit_and_one_disk_may_be_lost_and_clocks_are_wrong_within_the_bound() -> None:
+    memorydb = dr.MemoryDB(replicas=0, lease_ms=1_000, backoff_ms=1_500)
+    assert memorydb.clock_error_ms == 124
+    assert survivable(memorydb) == LOGGED_FAULTS
+    assert survivable(Redis()) == FAULTS
+    zones, lost, errors, slow = set(), set(), set(), set()
+    for seed in range(40):
+        drawn = draw(seed, memorydb, Nemesis(LOGGED_FAULTS, fewest=10, most=20)).troubles
+        zones |= {action.arguments[0] for action in drawn if action.verb == "outage"}
+        errors |= {action.arguments[1] for action in drawn if action.verb == "skew"}
+        slow |= {action.arguments[0] for action in drawn if action.verb == "slow_disk"}
+        gone = {action.arguments[0] for action in drawn if action.arguments[1:] == ("disk loss",)}
+        assert len(gone) <= 1, "the log keeps what it has while no other zone loses its disk"
+        lost |= gone
+    assert zones == {"a", "b", "c"}
+    assert slow == lost == {"log-a", "log-b", "log-c"}, "the nodes have no disks"
+    assert errors == {-124, -12, 0, 12, 124}
 
 
 @pytest.mark.parametrize("deployment", [Three(), Redis(appendonly=True)], ids=repr)

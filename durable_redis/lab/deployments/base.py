@@ -73,6 +73,7 @@ class Deployment(ABC):
     loses_at_most_ms: int | None = None  # whether what is lost has been written within so long, and how long
     has_wait: bool = True  # whether its servers know WAIT
     has_log: bool = False  # whether its servers have their data from a log in three zones
+    clock_error_ms: int = 200  # by how much its clocks may be wrong for what it promises to hold (most need no clock)
     called: ClassVar[str] = ""  # its name in Python, if that is not the name of its class
 
     def __init__(self, options: Mapping[str, Any], clients: int, hardware: dict[str, int] | None) -> None:

@@ -91,6 +91,7 @@ class MemoryDB(Deployment):
             whole_number(f"in {name}", options[name], 1, 10**12)
         times = {name: value for name, value in options.items() if name in TIMES}
         self._shared = MemoryDBConfig(shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **times)
+        self.clock_error_ms = self._shared.clock_error_ms
         self._snapshots = SnapshotterConfig(
             version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
             **{name: value for name, value in options.items() if name in SNAPSHOTS},
