@@ -35,6 +35,7 @@ MOST_SHARDS, MOST_REPLICAS = 6, 5
 LOGS = tuple(f"log-{zone}" for zone in ZONES)
 PATIENCE = Patience(unknown_us=500_000)
 """When the outcome of an append is called unknown: before a client stops to wait for its answer."""
+LONGEST_MS = 600_000
 TIMES = ("lease_ms", "renew_ms", "backoff_ms", "backoff_jitter_ms")
 SNAPSHOTTER = "snapshotter"
 SNAPSHOTS = ("freshness_percent", "least_bytes")
@@ -72,6 +73,8 @@ class MemoryDB(Deployment):
                 f"{unknown[0]} is no option of a deployment with a log in three zones: there are no files and no save "
                 f"points to be set; it has {', '.join((*TIMES, *SNAPSHOTS))}"
             )
+        if not isinstance(engine_versions or {}, dict):
+            raise ConfigError(f"engine_versions is written like {{'n1': '7.1.0'}}, not {engine_versions!r}")
         given: dict[str, Any] = {"replicas": replicas} | ({"shards": shards} if shards != 1 else {})
         if bug and bug not in BUGS:
             raise LabError(f"no bug is called {bug!r}: there is {', '.join(BUGS)}")
@@ -89,6 +92,8 @@ class MemoryDB(Deployment):
         self.config = redis_config({"save": ()})  # for whoever asks what is on a node's disk: nothing
         for name in [name for name in SNAPSHOTS if name in options]:
             whole_number(f"in {name}", options[name], 1, 10**12)
+        for name in [name for name in TIMES if name in options]:
+            whole_number(f"ms in {name}", options[name], int(name != "backoff_jitter_ms"), LONGEST_MS)
         times = {name: value for name, value in options.items() if name in TIMES}
         self._shared = MemoryDBConfig(shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **times)
         self.clock_error_ms = self._shared.clock_error_ms
