@@ -126,7 +126,7 @@ def own(line: str, client: int) -> list[bytes]:
 
 def changed(migrate_us: int | None) -> tuple[Room, bool]:
     """40 keys for each of five clients, and so long after a migration was asked for (None: it is not) their changes.
-    False: EXEC was refused, since MULTI had been said to another node; what came in between may have been done there."""
+    False: EXEC was refused, since MULTI had been said elsewhere; what came in between may have been done there."""
     room = quiet(clients=5)
     clients = [room.playback.client(name) for name in room.deployment.clients]
     for number, client in enumerate(clients):
