@@ -65,6 +65,9 @@ class Room:
     def wait(self, condition: Callable[[], bool], seconds: float = 60) -> bool:
         return self.playback.play_while(lambda: not condition(), round(seconds * 1e6))
 
+    def play_until_noted(self, kind: str, times: int = 1) -> None:
+        assert self.wait(lambda: len(self.notes(kind)) >= times), f"{kind} was not noted {times} times"
+
     def until(self, phase: str, node: str) -> None:
         """Up to the step at which this node's log is seen to have the phase."""
         assert self.wait(lambda: any(what[0] == phase and what[1] == node for what in self.phases())), phase

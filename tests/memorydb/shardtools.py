@@ -83,7 +83,8 @@ class Room:
 
     def start(self, name: str) -> None:
         """A new life of this node."""
-        config = MemoryDBConfig(shards=(Shard("s1", self.names),), begins=name == self.names[0], **self.options[name])
+        options = {"shards": (Shard("s1", self.names),), **self.options[name]}
+        config = MemoryDBConfig(begins=name == self.names[0], **options)
         random = Random(f"{name} {self.now}")
         machine = self.machines[name] = Machine(
             self.kind(random, name, config, LocalLogUser(name, "s1", self.log, random))

@@ -192,7 +192,7 @@ def test_while_writes_stall_reads_go_on() -> None:
     room = quiet()
     room.command("SET", "{b}k", "v")
     room.begin(SLOT, SLOT)
-    assert room.wait(lambda: bool(room.notes("slots stalled")))
+    room.play_until_noted("slots stalled")
     here = room.playback.client("client2")
     write = here.plan([b"SET", b"{b}k", b"w"], 0, paced=False)
     behind = here.plan([b"GET", b"{b}k"], 0, paced=False)
