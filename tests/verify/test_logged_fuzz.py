@@ -36,6 +36,12 @@ def test_nothing_acknowledged_is_ever_lost(deployment: str, seeds: int) -> None:
         ("no tracker", ("partition",), 6, {"one copy"}),
         ("backoff shorter than the lease", ("pause",), 0, {"one lease a shard"}),
         ("unknown is taken for done", ("partition", "power loss"), 22, {"nothing is lost"}),
+        (
+            "check, apply, serve",
+            ("pause",),
+            5,
+            {"nothing is lost", "one copy", "one past", "no invented state", "convergence"},
+        ),
     ],
 )
 def test_a_broken_node_is_caught(bug: str, faults: tuple[str, ...], seed: int, judges: set[str]) -> None:
