@@ -34,8 +34,8 @@ def by_patience(lengths_s: Sequence[float]) -> dict[str, dict[float, int]]:
     rooms = {f"down-after {wait_s} s": ROOM | {"down_after_ms": wait_s * 1000} for wait_s in (2, 5, 10)}
     rooms["2 s, min-replicas 1"] = ROOM | {"min_replicas_to_write": 1}
     losses = {name: by_length(ReplicatedRedis(**room), lengths_s) for name, room in rooms.items()}
-    cluster = RedisCluster(node_timeout_ms=5_000)
-    return losses | {"cluster, timeout 5 s": by_length(cluster, lengths_s, alone=("n1",), key=IN_N1)}
+    cluster = RedisCluster(node_timeout_ms=3_000)
+    return losses | {"cluster, timeout 3 s": by_length(cluster, lengths_s, alone=("n1",), key=IN_N1)}
 
 
 # -- 8.1: how many votes -----------------------------------------------------------------------------------------------
