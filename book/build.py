@@ -37,8 +37,10 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 BOOK = Path(__file__).parent
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT_S = 60
-CHAPTER_CPU_S = 40
-"""Twice what a chapter may take on an idle machine (20 s): one that shares its cores needs more for the same work."""
+CHAPTER_CPU_S = 26
+"""1.3 times what a chapter may take on an idle machine (20 s): one that shares its cores needs more for the same work.
+
+A third more is what was measured: 15 s by itself, and 18 to 20 s with five busy neighbours on each core."""
 KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable")
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

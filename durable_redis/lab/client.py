@@ -37,7 +37,9 @@ ALARM = "alarm"
 RETRY_US = 50_000
 """How long a client waits before it tries to connect again."""
 TIMEOUT_US = 1_000_000
-"""How long it waits for an answer."""
+"""How long it waits for a connection, and for an answer."""
+OPERATOR_TIMEOUT_US = 5_000_000
+"""How long a person waits for an answer: some commands take their time (WAIT, WAITAOF, FAILOVER)."""
 MOST_REDIRECTIONS = 5
 """So often it follows a MOVED for one operation (redis-py's and Jedis's number)."""
 
@@ -82,9 +84,10 @@ class Link:
 class Client:
     """Sends its planned operations, one at a time, none before it is due."""
 
-    def __init__(self, name: str, routing: Routing) -> None:
+    def __init__(self, name: str, routing: Routing, timeout_us: int = TIMEOUT_US) -> None:
         self.name = name
         self.routing = routing
+        self.timeout_us = timeout_us  # for an answer
         self.operations: list[Operation] = []  # all, in the order in which they were planned
         self.planned: deque[Operation] = deque()
         self.waiting: Operation | None = None  # sent, not answered
@@ -190,7 +193,7 @@ class Client:
             if operation.sent_us is None:  # else it was redirected
                 operation.sent_us = now
             operation.connection, operation.command, operation.node = link.connection, link.commands + 1, link.peer
-            yield from self._send(link, operation.argv, now + TIMEOUT_US)
+            yield from self._send(link, operation.argv, now + self.timeout_us)
         else:
             self._arrived = True
 
@@ -240,7 +243,7 @@ class Client:
             operation.reply, operation.confirming = reply, True
             replicas, milliseconds = operation.wait
             words = [b"WAIT", b"%d" % replicas, b"%d" % milliseconds]
-            yield from self._send(link, words, now + milliseconds * 1000 + TIMEOUT_US)
+            yield from self._send(link, words, now + milliseconds * 1000 + self.timeout_us)
             return
         self._concluded(operation, reply, now)
         if advice is Advice.LEAVE and not operation.to:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.formats.resp import Reply
+from durable_redis.lab.client import OPERATOR_TIMEOUT_US
 from durable_redis.lab.errors import LabError
 from durable_redis.sim.disk import TailKept
 
@@ -27,8 +28,6 @@ WAITING = ("restart", "restore", "command")
 """The verbs that play on until something has happened."""
 SETTLING_US = 60_000_000
 """How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
-PATIENCE_US = 5_000_000
-"""How long an operator waits for an answer."""
 
 
 class Verbs(ABC):
@@ -75,7 +74,7 @@ class Verbs(ABC):
         deployment would send a client."""
         options: dict[str, Any] = {"node": node} if node else {}
         operation = self.act("command", *words, **options)
-        self.playback.play_while(lambda: operation.outcome == "waiting", PATIENCE_US)
+        self.playback.play_while(lambda: operation.outcome == "waiting", OPERATOR_TIMEOUT_US)
         self._done()
         ended = operation.node and not self.playback.world.machines[operation.node].up
         if ended and str(words[0]).upper() == "SHUTDOWN":

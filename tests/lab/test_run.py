@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 import durable_redis as dr
+from durable_redis.formats.resp import Status
 from durable_redis.redis.config import ConfigError
 from durable_redis.sim.faults import FaultError
 
@@ -181,6 +182,16 @@ def test_wrong_acts_are_named_and_leave_the_run_as_it_was(verb: str, arguments: 
         with pytest.raises((dr.LabError, FaultError), match=said):
             run.act(verb, *arguments, at_ms=at_ms)
         assert (run.digest(), (run.step, run.now_ms), run.playback.performed) == (digest, place, [])
+
+
+def test_an_operator_waits_for_a_command_that_takes_longer_than_a_client_would_wait() -> None:
+    run = dr.ReplicatedRedis(replicas=2, sentinels=0).start(seed=7)
+    run.cut("n1", "n3")
+    begun_ms = run.now_ms
+    assert run.command("SET", "x", "1") == Status(b"OK")
+    assert run.command("WAIT", 2, 3_000) == 1
+    assert 3_000 <= run.now_ms - begun_ms < 3_200
+    assert [operation.outcome for operation in run.playback.client("you").operations] == ["ok", "ok"]
 
 
 def test_a_command_that_nobody_answers() -> None:

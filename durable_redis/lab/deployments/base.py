@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from durable_redis.contract import Node
-from durable_redis.lab.client import Client
+from durable_redis.lab.client import OPERATOR_TIMEOUT_US, TIMEOUT_US, Client
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.routing import Routing
 from durable_redis.memorydb.server import MemoryDBServer
@@ -173,7 +173,7 @@ def server(config: Config, random: Random) -> Node:
 
 
 def _client(deployment: Deployment, name: str, random: Random) -> Node:
-    return Client(name, deployment.routing())
+    return Client(name, deployment.routing(), OPERATOR_TIMEOUT_US if name == OPERATOR else TIMEOUT_US)
 
 
 def _hardware(figures: dict[str, int]) -> Hardware:
