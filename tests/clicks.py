@@ -86,7 +86,6 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [
             *(("act", node, words) for words in ("lose the disk", "restart") for node in ALL_THREE),
             ("end",),
-            ("beat", 2),
         ],
     ],
     "09": [

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from math import ceil
 from typing import Any
 
 from durable_redis.console import acts, panels, shipment, twin
@@ -27,13 +28,15 @@ from durable_redis.lab.tasks import Checklist, Task
 VERBS = (
     *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "hold", "release", "write"),
     *("cut", "partition", "delay", "heal_network", "pause", "outage", "restore", "command"),
-    *("play", "forward", "go"),
+    *("forward", "go"),
 )
 """The verbs of a run that the browser may ask for."""
-OWN_VERBS = ("beat", "undo", "visit", "load", "share", "versus", "look")
+OWN_VERBS = ("play", "beat", "undo", "visit", "load", "share", "versus", "look")
 """What it may ask of the console itself: methods of `Console`."""
-BEAT_LIMIT = 20_000
-"""So many steps are played in search of the next beat."""
+BEAT_LIMIT, REST_LIMIT = 20_000, 2_000
+"""So many steps are played in search of the next beat: where something is still to come, and where all is at rest."""
+SETTLING_MS, LOOK_MS = 40_000, 500
+"""For so long the servers may go on until they settle, when the clients are done; so often one looks."""
 
 
 class Console:
@@ -66,10 +69,21 @@ class Console:
         line = acts.call(verb, arguments, at_ms, options)
         self._try(line, lambda: getattr(self.run, verb)(*arguments, **options, **when))
 
+    def play(self, until_ms: float | None = None) -> None:
+        """Play to a time; or to the end, where the clients are done and the servers have settled, if they can."""
+        if until_ms is not None:
+            self.act("play", until_ms)
+            return
+        self.act("play")
+        until_ms = last_ms = ceil(self.run.now_ms)
+        while not self.run.playback.at_rest and until_ms < last_ms + SETTLING_MS:
+            until_ms += LOOK_MS
+            self.act("play", until_ms)
+
     def beat(self) -> None:
         """Play on to the next beat."""
         film, playback = self.film, self.film.playback
-        beats, limit = len(film.beats), playback.steps + BEAT_LIMIT
+        beats, limit = len(film.beats), playback.steps + (REST_LIMIT if playback.at_rest else BEAT_LIMIT)
         try:
             while len(film.beats) == beats and playback.steps < limit and playback.step():
                 film.read()
@@ -77,6 +91,8 @@ class Console:
             self.say(f"{error}.", "error")
             return
         self.act("go", playback.steps)
+        if len(film.beats) == beats:
+            self.say(f"Up to {self.run.now_ms / 1000:.3f} s nothing happens that a person would care about.", "told")
 
     def undo(self) -> None:
         """Stand where one stood before the last act; acting there starts a branch."""

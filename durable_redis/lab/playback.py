@@ -157,6 +157,16 @@ class Playback:
         """No client has anything left to do."""
         return all(client.idle for client in self.clients())
 
+    @property
+    def at_rest(self) -> bool:
+        """It is idle, and the servers have settled: whoever had to be promoted is, and whoever had to be told.
+
+        Where nobody takes over, where a link is cut or where no node is up, no settling is to be waited for."""
+        views, wires = self.views(), self.world.wires.values()
+        none_is_up = not any(views[node] for node in self.deployment.nodes)
+        hopeless = not self.deployment.fails_over or none_is_up or any(wire.cut for wire in wires)
+        return self.idle and (hopeless or self.deployment.settled(views))
+
     def known(self, name: str) -> str:
         """This name, if it is that of a node, or of one that watches them.  Raises LabError."""
         names = (*self.deployment.nodes, *self.deployment.controls)

@@ -85,7 +85,7 @@ class Run(Verbs):
         return self.recording.frame(self.step).at_us / 1000
 
     def play(self, until_ms: float | None = None) -> None:
-        """Play on: until a time, or until the clients have nothing left to do and the servers are at rest."""
+        """Play on: until a time, or until the clients have nothing left to do, for a minute at most."""
         self.step = self.steps
         if until_ms is not None:
             if until_ms * 1000 < self.playback.world.now_us:
