@@ -82,7 +82,7 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
     "08": [
         [POWER, ("act", "log-b", "power loss"), ("end",)],
         [*(("act", log, "pause for 60 s") for log in ("log-a", "log-b")), ("end",)],
-        [("event", 30), POWER, ("end",)],
+        [("beat", 3), POWER, ("end",)],
         [
             *(("act", node, words) for words in ("lose the disk", "restart") for node in ALL_THREE),
             ("end",),

@@ -117,7 +117,7 @@ def dilemma(costs: Matrix) -> Figure:
         aside = {"xytext": (-9, 0), "ha": "right"} if len(numbers) > 1 else {"xytext": (9, 0)}
         panel.annotate(words, (silent_s, lost), textcoords="offset points", va="center", weight="bold", **aside)
     panel.plot(0, 0, "*", color=INK, markersize=15, fillstyle="none")
-    panel.annotate("what one would like", (0, 0), (12, 0), textcoords="offset points", va="center", fontsize=9)
+    panel.annotate("what one would like", (0, 0), (-4, 13), textcoords="offset points", va="center", fontsize=9)
     panel.set_xlim(-1, panel.get_xlim()[1] * 1.1)
     panel.set_ylim(-9, panel.get_ylim()[1] * 1.05)
     panel.set_xlabel("the longest silence that any of the faults causes (s)")

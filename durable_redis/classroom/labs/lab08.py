@@ -23,7 +23,7 @@ TASKS = (
     Task(
         "Make a write that the next primary has, although its client never heard of it.",
         lambda run: heir(run) not in ("", "n1") and told(run, "unknown", "kept, never acknowledged"),
-        hint="Go on event by event until the log has it. Then see to it that n1 cannot say so.",
+        hint="Go on beat by beat until the log has it. Then see to it that n1 cannot say so.",
         praise="For the client it is one of those that may be there or not. Only a read will tell.",
     ),
     Task(
