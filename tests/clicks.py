@@ -98,9 +98,10 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [
             *(("act", node, "power loss") for node in ("n1", "n2")),
             *(("act", node, "restart") for node in ("n1", "n2")),
-            *(("beat", 3), ("event", 4)),
+            *[("beat", 1)] * 3,
+            ("event", 4),
         ],
-        [TAKE, ("beat", 3), POWER, RESTART, ("beat", 1)],
+        [TAKE, *[("beat", 1)] * 3, POWER, RESTART, ("beat", 1)],
         [TAKE, ("beat", 1), ("act", "snapshotter", "power loss"), POWER, RESTART, ("beat", 1)],
     ],
 }

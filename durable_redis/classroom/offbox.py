@@ -8,11 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
+from textwrap import fill
 from typing import Any, NamedTuple
 
 from durable_redis.classroom.trials import SEED
 from durable_redis.contract import Compute, Note, Send
 from durable_redis.lab.deployments import Deployment, MemoryDB
+from durable_redis.lab.errors import LabError
 from durable_redis.lab.run import Run
 from durable_redis.memorydb.catalog import id_of
 from durable_redis.memorydb.log.entries import DATA
@@ -56,14 +58,21 @@ MAKING = {
 
 
 def loading(run: Run, node: str) -> int:
-    """The step at which a node last had a snapshot loaded."""
-    journal = run.playback.world.journal
-    steps = [number for number, step in enumerate(journal, start=1) if step.machine == node]
-    return max(number for number in steps if journal.steps[number - 1].what in _loads(run, node)) + 1
+    """The step at which a node last began to load a snapshot."""
+    return max(number for number, _ in _work(run, node, "load"))
 
 
-def _loads(run: Run, node: str) -> list[object]:
-    return [step.what for step in _own(run, node) if isinstance(step.what, Compute) and step.what.work == "load"]
+def forked_bytes(run: Run, node: str) -> int:
+    """The memory whose page table was copied when a node last forked."""
+    *_, (_, amount) = _work(run, node, "fork")
+    return amount
+
+
+def _work(run: Run, node: str, work: str) -> Iterator[tuple[int, int]]:
+    """(step, amount) of each work of this kind that a node has done."""
+    for number, step in enumerate(run.playback.world.journal, start=1):
+        if step.machine == node and isinstance(step.what, Compute) and step.what.work == work:
+            yield number, step.what.amount
 
 
 def _own(run: Run, machine: str) -> list[Step]:
@@ -81,23 +90,28 @@ def _told(steps: list[Step], sentences: dict[str, str]) -> Iterator[tuple[int, s
             case Send(connection=connection, data=data) if f">{STORE}#" in connection and b"LIST" in data:
                 yield step.at_us, f"list     it asks {STORE} which snapshots are released"
             case Compute(work="load", amount=amount):
-                yield step.at_us, f"load     it has got one of {amount:,} bytes, and loads it"
+                yield step.at_us, f"load     it has got a snapshot of {amount:,} bytes, and loads it"
             case Send(data=data) if b"SUBSCRIBE" in data:
                 yield step.at_us, f"ask      it asks the log for all that follows {data.split()[-1].decode()}"
 
 
 def _lines(found: Iterator[tuple[int, str]]) -> str:
-    return "\n".join(f"{at_us / 1000:9.3f} ms  {words}" for at_us, words in found)
+    lines = [f"{at_us / 1000:9.3f} ms  {words}" for at_us, words in found]
+    return "\n".join(fill(line, 105, subsequent_indent=" " * 23) for line in lines)
 
 
 def comeback(run: Run, node: str) -> str:
-    """The last start of a node, a line an event, until it serves or cannot recover; what it asks twice, once."""
+    """The last start of a node, a line an event, until it serves or cannot recover; what it asks twice, once.
+
+    Raises LabError if it was never started again."""
     return _lines(_of_comeback(run, node))
 
 
 def _of_comeback(run: Run, node: str) -> Iterator[tuple[int, str]]:
     steps = _own(run, node)
-    begins = max(number for number, step in enumerate(steps) if isinstance(step.what, Restart))
+    begins = max((number for number, step in enumerate(steps) if isinstance(step.what, Restart)), default=-1)
+    if begins < 0:
+        raise LabError(f"{node} was never started again: crash it, and restart it")
     before = ""
     for at_us, words in _told(steps[begins:], COMING_BACK):
         if words != before:
@@ -194,7 +208,7 @@ class Outcome(NamedTuple):
 
 
 WRITES = 40
-BEGIN_MS, END_MS, EVERY_MS = 2_020, 2_044, 3
+BEGIN_MS, END_MS, EVERY_MS = 2_021, 2_045, 4
 """While the second snapshot of `crashed` is made, and a little longer."""
 
 
@@ -229,5 +243,5 @@ def _last_notes(run: Run) -> list[Note]:
 
 
 def crashes(machine: str, bug: str = "") -> tuple[Outcome, ...]:
-    """The same crash at every third millisecond of the making of a snapshot."""
+    """The same crash at every fourth millisecond of the making of a snapshot."""
     return tuple(crashed(machine, at_ms, bug) for at_ms in range(BEGIN_MS, END_MS + 1, EVERY_MS))

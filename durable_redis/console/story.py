@@ -79,6 +79,7 @@ class Teller:
         self.asked: dict[tuple[str, int], Asked] = {}  # (connection, command)
         self._sent: dict[str, int] = {}  # connection -> how many commands were sent on it
         self._open: dict[str, str] = {}  # connection -> the command that waits for an answer
+        self._diskless: dict[str, None] = {}  # servers that have their data from a shared log
         self._streams: dict[str, list[tuple[int, str]]] = {}  # replid -> (offset behind it, write), ascending
 
     def tell(self, step: Step) -> Told:
@@ -114,6 +115,8 @@ class Teller:
                 self.servers[slowed].extra_fsync_us = extra_us
             case faults.HealDisk(machine=healed) if healed in self.servers:
                 self.servers[healed].extra_fsync_us = 0
+            case faults.Restart(machine=started) if started in self._diskless:
+                return Told(f"{named(started)} is started again, with nothing", True)
         matters = isinstance(what, faults.Act | WentOn) or (isinstance(what, GaveUp) and self._is_data(machine, what))
         return Told(minor(who, step), matters)
 
@@ -192,6 +195,7 @@ class Teller:
             case "appended":
                 return self._appended(machine, facts)
             case "ready":
+                self._diskless |= {machine: None} if facts.get("from") == "log" else {}
                 server.ready, server.offset = True, facts.get("offset", 0)
                 return Told(f"{machine} is up, with {counted(facts['keys'], 'key')}", True)
             case "loaded":

@@ -123,7 +123,7 @@ TRIM_BEHIND = Exercise(
 
 # -- 8.3: how fresh ----------------------------------------------------------------------------------------------------
 
-MOST_BEHIND, MOST_SNAPSHOTS = 70, 4
+MOST_BEHIND, MOST_SNAPSHOTS = 35, 4
 FRESHNESS_STUB: dict[str, Any] = {"freshness_percent": 100, "least_bytes": 1_000}
 
 
@@ -135,8 +135,8 @@ class Fresh(NamedTuple):
 
 
 def fresh(settings: Mapping[str, Any]) -> Fresh:
-    """With these settings: 200 keys, and 200 writes to one of them, one every 50 ms."""
-    found = behind(50, 200, settings.get("freshness_percent", 100), settings.get("least_bytes", 16_384), 200)
+    """With these settings: 100 keys, and 120 writes to one of them, one every 100 ms."""
+    found = behind(100, 120, settings.get("freshness_percent", 100), settings.get("least_bytes", 16_384), 100)
     return Fresh(found.most, found.snapshots)
 
 
