@@ -85,12 +85,22 @@ def append_behind_anything() -> None:
     MemoryDBServer.logbook_type = BUGS["append behind anything"].node.logbook_type
 
 
+def snapshot_unread() -> None:
+    """The snapshotter releases what it has uploaded, and does not have it back first."""
+    from durable_redis.memorydb.bugs import BUGS
+    from durable_redis.memorydb.shadow import Shadow
+
+    trusting = BUGS["snapshot without verification"].snapshotter.shadow_type
+    Shadow.verify = trusting.verify  # type: ignore[method-assign]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "reply before fsync": reply_before_fsync,
     "replay past a torn tail": replay_past_a_torn_tail,
     "snapshot without rename": snapshot_without_rename,
     "append behind anything": append_behind_anything,
+    "snapshot unread": snapshot_unread,
 }
 
 

@@ -1,4 +1,4 @@
-"""The book fails if the engine is broken: four breakages, each caught by cells of a chapter, and by none without it.
+"""The book fails if the engine is broken: five breakages, each caught by cells of a chapter, and by none without it.
 
 | what is broken | chapter | the first cells that notice |
 |---|---|---|
@@ -6,6 +6,7 @@
 | a torn transaction is replayed as far as it goes | 03 | 4.3: an assert (claim 4), and the observation after it |
 | a save writes over the old snapshot, without a rename | 02 | 3.2: the steps of a save; 3.5: an assert (claim 3) |
 | a conflict in the shared log is taken for bad luck | 09 | 1: an assert, in the run that should lose nothing |
+| a snapshot is released unread | 10 | 4.1: an assert, on a snapshotter that is one entry short |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CASES = [
     ("replay past a torn tail", "03_append_only_file", 5, ["assert outcomes == {", 'observe("both or none"']),
     ("snapshot without rename", "02_snapshots", 4, ['run.picture(at["Rename"])', 'assert not any("?"']),
     ("append behind anything", "09_failover_from_the_log", 2, ["assert run.receipt().lost == 40 and real.rec"]),
+    ("snapshot unread", "10_starting_from_nothing", 5, ["print(read_back", 'assert "release" not in making(short)']),
 ]
 
 
