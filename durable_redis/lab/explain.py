@@ -41,6 +41,8 @@ class Explainer:
         """What decided about this write; `survivor` is the server that was asked for its key."""
         write = self.books.writes.get((operation.connection, operation.command))
         history = self.books.ledgers[survivor].history
+        if write is not None and self._share(write.node) != self._share(survivor):
+            return self._of_another_share(write, verdict, survivor)
         if write is not None and history is not None:
             decided = fork(write, history)
             if decided is not None:
@@ -55,6 +57,28 @@ class Explainer:
         if operation.outcome == "failed":
             return "the server refused it"
         return f"it never reached {operation.node} alive"
+
+    # -- in another part of the data ---------------------------------------------------------------------------------
+
+    def _share(self, node: str) -> int:
+        """The part of the data that a server belongs to."""
+        shares = self.playback.deployment.shares
+        return next(number for number, share in enumerate(shares) if node in share.nodes)
+
+    def _of_another_share(self, write: Write, verdict: str, survivor: str) -> str:
+        """Its slot has moved since, or somebody believes that."""
+        if verdict == BROKEN:
+            return f"{write.node} executed it, and now {survivor} answers for its slot, which has never heard of it"
+        arrivals = [
+            step
+            for step in self.steps[write.step :]
+            if isinstance(step.what, Note)
+            and step.what.kind == "migration"
+            and step.what.facts["phase"] == "committed"
+            and self._share(step.machine) == self._share(survivor)
+        ]
+        when = f" at {seconds(arrivals[0].at_us)}" if arrivals else ""
+        return f"it came with its slot, from {write.node} to the shard of {survivor}{when}"
 
     # -- kept --------------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.logged_scenarios import LOGGED
+from durable_redis.lab.migration_scenarios import MOVED
 from durable_redis.lab.named import Named
 from durable_redis.lab.snapshot_scenarios import OFF_BOX
 from durable_redis.sim.scenario import parse_call
@@ -289,6 +290,7 @@ ALL = (
     ),
     *LOGGED,
     *OFF_BOX,
+    *MOVED,
 )
 
 SCENARIOS = {scenario.name: scenario for scenario in ALL}

@@ -84,6 +84,14 @@ class Verbs(ABC):
         reply: Reply = operation.reply
         return reply
 
+    def migrate(self, slots: str | int | tuple[int, int], to: str) -> Reply:
+        """Ask for slots to move to another shard of a MemoryDB: the slot of a key (`run.migrate("{user7}", "s2")`), one
+        slot by its number, or a range, both ends included.  `to` is the shard.  The answer comes before they move.
+
+        The operator's command behind it, CLUSTER MIGRATESLOTS, is what a replay string shows."""
+        words, node = self.deployment.migration(self.playback.views(), slots, to)
+        return self.command(*words, node=node)
+
     def info(self, node: str, section: str = "") -> dict[str, str]:
         """INFO of a node, by field: `run.info("n1", "replication")["master_repl_offset"]`.  Sent as a command."""
         reply = self.command("INFO", *([section] if section else []), node=node)

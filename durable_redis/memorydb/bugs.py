@@ -21,6 +21,8 @@ from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
 from durable_redis.memorydb.log import Entries, EntryId, LogClient
 from durable_redis.memorydb.log.messages import AskAppend, Question
 from durable_redis.memorydb.logbook import Flight, Logbook
+from durable_redis.memorydb.migration import Migrations
+from durable_redis.memorydb.ownership import Migration
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import Shadow
 from durable_redis.memorydb.snapshotter import Snapshotter
@@ -204,6 +206,22 @@ class ServesWithoutAsking(MemoryDBServer):
     logbook_type = _TriesAgain
 
 
+# -- slots ------------------------------------------------------------------------------------------------------------
+
+
+class _DecidesInMemory(Migrations):
+    """Every step counts at once, here, and the other primary is told: as if the two of them were all there is."""
+
+    def append(self, step: Migration, now: int) -> Effects:
+        data = self.server.logbook.data
+        data.ownership = data.ownership.after(step, data.at.index)
+        yield from self.server.slots_moved(now)
+
+
+class MovesSlotsByWordOfMouth(MemoryDBServer):
+    migration_type = _DecidesInMemory
+
+
 # -- snapshots --------------------------------------------------------------------------------------------------------
 
 
@@ -279,6 +297,9 @@ BUGS = {
     "check, apply, serve": Bug(
         "Who misses the leader reads the log to its end and serves, and no entry of the log says so.",
         ServesWithoutAsking,
+    ),
+    "slots decided in memory": Bug(
+        "Two primaries agree on who has a slot, and neither tells its log.", MovesSlotsByWordOfMouth
     ),
     "no rollback": Bug("A deposed leader keeps what it had executed and not logged.", KeepsWhatNeverHappened),
 }

@@ -11,6 +11,7 @@ from durable_redis.memorydb.bugs import BUGS
 from durable_redis.memorydb.log import LogClient
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.shards import Shard
 from tests.memorydb.shardtools import Room
 
 OK = Status(b"OK")
@@ -113,6 +114,18 @@ def read_before_the_log_is_applied(node: Node) -> bool:
     return room.told("n2", "reader") == [OK, None]
 
 
+def a_slot_that_a_restart_takes_away(node: Node) -> bool:
+    """A shard is given a slot, confirms it, and its only node starts again."""
+    shards = (Shard("s1", ("n1",), 0, 8191), Shard("s2", ("n2",), 8192, 16383))
+    room = Room("n2", node=node, shards=shards, shard="s2")
+    for verb, *more in (("BEGIN",), ("PREPARE", "0", 0), ("COMMIT",)):
+        room.ask("n2", "MIGRATION", verb, "s1", 5, 3300, *more, connection="source")
+    assert room.told("n2", "source")[-1] == [b"migration", 5, b"closed"]
+    room.start("n2")
+    until_served_by(room, "n2")
+    return room["n2"].node.shards.elsewhere(3300) == "n1"
+
+
 STORIES: dict[str, Callable[[Node], bool]] = {
     "answers before the commit": told_before_the_log_has_it,
     "no tracker": seen_before_the_log_has_it,
@@ -123,6 +136,7 @@ STORIES: dict[str, Callable[[Node], bool]] = {
     "reads while recovering": read_before_the_log_is_applied,
     "append behind anything": deposed_leader_differs,
     "check, apply, serve": acknowledged_and_not_served,
+    "slots decided in memory": a_slot_that_a_restart_takes_away,
     "no rollback": deposed_leader_differs,
 }
 

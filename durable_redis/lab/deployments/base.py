@@ -140,6 +140,12 @@ class Deployment(ABC):
         """The number of the share to which a key belongs."""
         return 0
 
+    def migration(self, views: Views, slots: str | int | tuple[int, int], to: str) -> tuple[tuple[str | int, ...], str]:
+        """The command that asks for slots to move to another part of the data, and the node that is asked.
+
+        Raises LabError where none can move."""
+        raise LabError(f"no slots can move here: {self!r} is no MemoryDB(shards=2), or more of them")
+
     def settled(self, views: Views) -> bool:
         """Whether every machine that is up has started, and every replica that is up follows a primary."""
         up = [view for view in views.values() if view]

@@ -147,7 +147,9 @@ class MemoryDB(Deployment):
     def survivor(self, views: Views, key: bytes = b"") -> str:
         """The leader of the shard that has the slot of the key; "" while it is on its way from one to another.  Of two
         leaders of a shard, the one whose leadership entry is newer."""
-        slot = key_slot(key)
+        return self._owner(key_slot(key), views)
+
+    def _owner(self, slot: int, views: Views) -> str:
         leaders = [name for shard in self.shards if (name := _leader_of(shard, views))]
         if len(self.shards) == 1:
             return "".join(leaders)
@@ -160,6 +162,17 @@ class MemoryDB(Deployment):
     def share_of(self, key: bytes) -> int:
         slot = key_slot(key)
         return next(number for number, shard in enumerate(self.shards) if shard.has(slot))
+
+    def migration(self, views: Views, slots: str | int | tuple[int, int], to: str) -> tuple[tuple[str | int, ...], str]:
+        target = next((shard for shard in self.shards if shard.name == to), None)
+        if target is None or len(self.shards) == 1:
+            raise LabError(f"slots move to another shard: there is {', '.join(shard.name for shard in self.shards)}")
+        slot = key_slot(slots.encode()) if isinstance(slots, str) else slots
+        first, last = slot if isinstance(slot, tuple) else (slot, slot)
+        node = self._owner(first, views)
+        if not node:
+            raise LabError(f"nobody serves the slot {first} now: play on until somebody does")
+        return ("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", first, last, "NODE", target.nodes[0]), node
 
     def settled(self, views: Views) -> bool:
         """And every shard has a leader whose lease holds, and whose replicas are as far as it is."""
