@@ -40,7 +40,7 @@ CELL_TIMEOUT_S = 60
 CHAPTER_CPU_S = 26
 """1.3 times what a chapter may take on an idle machine (20 s): one that shares its cores needs more for the same work.
 
-A third more is what was measured: 15 s by itself, and 18 to 20 s with five busy neighbours on each core."""
+A fifth more is what was measured: chapter 06 took 15 s by itself, and 18 with five busy neighbours on each core."""
 KEPT_CELL_METADATA = ("tags", "jupyter", "editable", "deletable")
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
