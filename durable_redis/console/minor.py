@@ -48,6 +48,8 @@ def minor(who: str, step: Step) -> str:
             return f"the disk of {machine} turns slow: every fsync takes {extra_us / 1000:g} ms longer"
         case faults.FailDisk(machine=machine, operation=operation):
             return f"the disk of {machine} turns bad: every {operation} fails"
+        case faults.SpoilWrites(machine=machine):
+            return f"the disk of {machine} turns bad: it changes a bit of all that is written, and tells nobody"
         case faults.HealDisk(machine=machine):
             return f"the disk of {machine} is well again"
         case faults.BitRot(machine=machine, path=path):

@@ -154,6 +154,10 @@ class Deeds:
         """Let every "write" or every "fsync" fail."""
         self.world.act(faults.FailDisk(self.playback.known(node), operation))
 
+    def spoil_writes(self, node: str) -> None:
+        """Let a bit of everything that is written be turned over, in silence."""
+        self.world.act(faults.SpoilWrites(self.playback.known(node)))
+
     def heal_disk(self, node: str) -> None:
         """Make the disk fast and free of errors again."""
         self.world.act(faults.HealDisk(self.playback.known(node)))

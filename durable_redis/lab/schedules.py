@@ -5,7 +5,7 @@ else.  It knows no room and plays nothing: whether one of its actions is possibl
 already) shows when it is played, and `play` leaves out what is not.  That keeps every part of a schedule removable.
 
 How one is drawn.  First the number of troubles; then for each trouble its kind, its moment, how long it lasts, and whom
-it hits.  A trouble is one action or two: the fault, and what ends it.  Ends may cross: there is one network, so that a
+it hits.  A trouble is the fault, and what ends it: mostly two actions.  Ends may cross: there is one network, so that a
 heal ends every cut, and a restored zone starts whoever is down in it.  At `end_ms` everything is mended, whatever was
 drawn: links whole and fast, zones restored, disks fast, clocks right.  From then on convergence may be judged.
 """
@@ -29,7 +29,10 @@ FAULTS = ("process kill", "power loss", "outage", "partition", "cut", "delay", "
 LOGGED_FAULTS = (*FAULTS, "one disk loss", "clock error")
 """What it does to a deployment with a log in three zones, which promises more: the disk of one zone may be lost, again
 and again; and clocks may be wrong, within the bound that the deployment names."""
-ALL_FAULTS = (*LOGGED_FAULTS, "disk loss", "skew")
+ALL_FAULTS = (*LOGGED_FAULTS, "disk loss", "skew", "isolation", "blackout", "corruption")
+"""A *blackout* is a power loss in every zone at one moment.  An *isolation* leaves one server with some of the clients,
+and cuts them off from everybody else.  A *corruption* changes a bit of all that an object store writes; where there is
+none, of what a server writes."""
 
 DELAYS_MS = (5, 50, 500)
 SLOW_DISKS_MS = (20, 200, 2_000)
@@ -88,9 +91,8 @@ def draw(seed: int, deployment: Deployment, nemesis: Nemesis | None = None) -> S
         begin_ms = random.randrange(nemesis.begin_ms, nemesis.end_ms)
         lasts_ms = random.randint(1, min(nemesis.longest_ms, nemesis.end_ms - begin_ms))
         begins, ends = targets.trouble(random, fault, lasts_ms)
-        troubles.append(_at(begin_ms, *begins))
-        if ends:
-            troubles.append(_at(begin_ms + lasts_ms, *ends))
+        troubles += [_at(begin_ms, *call) for call in begins]
+        troubles += [_at(begin_ms + lasts_ms, *call) for call in ends]
     troubles.sort(key=lambda action: action.at_us or 0)  # stable: of two at one moment, the one drawn first
     return Schedule(tuple(troubles), _mending(targets, nemesis))
 
@@ -132,7 +134,8 @@ def shrink(schedule: Schedule, fails: Callable[[Schedule], bool]) -> Schedule:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 Call = tuple[Any, ...]
-"""A verb of the lab, and its arguments; () for none."""
+"""A verb of the lab, and its arguments."""
+Calls = list[Call]
 
 
 class _Targets:
@@ -152,34 +155,52 @@ class _Targets:
         self.clients = deployment.clients
         most_ms = deployment.clock_error_ms
         self.clock_errors_ms = (-most_ms, -(most_ms // 10), most_ms // 10, most_ms)
+        self.everybody = (*self.nodes, *deployment.controls, *self.clients)
+        self.spoilt = deployment.stores or self.nodes
 
-    def trouble(self, random: Random, fault: str, lasts_ms: int) -> tuple[Call, Call]:
+    def trouble(self, random: Random, fault: str, lasts_ms: int) -> tuple[Calls, Calls]:
         """What begins a trouble, and what ends it."""
         choice = random.choice
         match fault:
             case "outage":
                 zone = choice(self.zones)
-                return ("outage", zone, choice(CRASHES[:2])), ("restore", zone)
+                return [("outage", zone, choice(CRASHES[:2]))], [("restore", zone)]
+            case "blackout":
+                return [("outage", zone, "power loss") for zone in self.zones], [
+                    ("restore", zone) for zone in self.zones
+                ]
             case "partition":
-                return ("partition", *self._sides(random)), ("heal_network",)
+                return [("partition", *self._sides(random))], [("heal_network",)]
+            case "isolation":
+                return self._island(random), [("heal_network",)]
             case "cut":
-                return ("cut", *self._link(random), choice((True, False))), ("heal_network",)
+                return [("cut", *self._link(random), choice((True, False)))], [("heal_network",)]
             case "delay":
                 link = self._link(random)
-                return ("delay", *link, choice(DELAYS_MS)), ("delay", *link, 0)
+                return [("delay", *link, choice(DELAYS_MS))], [("delay", *link, 0)]
             case "pause":
-                return ("pause", choice(self.servers), lasts_ms), ()
+                return [("pause", choice(self.servers), lasts_ms)], []
             case "slow disk":
                 node = choice(self.disks)
-                return ("slow_disk", node, choice(SLOW_DISKS_MS)), ("slow_disk", node, 0)
+                return [("slow_disk", node, choice(SLOW_DISKS_MS))], [("slow_disk", node, 0)]
             case "one disk loss":
-                return ("crash", self.frail, "disk loss"), ("restart", self.frail)
+                return [("crash", self.frail, "disk loss")], [("restart", self.frail)]
+            case "corruption":
+                machine = choice(self.spoilt)
+                return [("spoil_writes", machine)], [("heal_disk", machine)]
             case "skew" | "clock error":
                 server = choice(self.servers)
                 wrong_ms = choice(SKEWS_MS if fault == "skew" else self.clock_errors_ms)
-                return ("skew", server, wrong_ms), ("skew", server, 0)
+                return [("skew", server, wrong_ms)], [("skew", server, 0)]
         server = choice(self.servers)
-        return ("crash", server, fault), ("restart", server)
+        return [("crash", server, fault)], [("restart", server)]
+
+    def _island(self, random: Random) -> Calls:
+        """Cut off one server, with some of the clients."""
+        clients = random.sample(self.clients, random.randint(1, len(self.clients)))
+        island = tuple(sorted((random.choice(self.nodes), *clients)))
+        others = tuple(sorted(name for name in self.everybody if name not in island))
+        return [("partition", island, others)] if others else []
 
     def _link(self, random: Random) -> Sequence[str]:
         """A server and somebody else, in either order."""
@@ -206,5 +227,6 @@ def _mending(targets: _Targets, nemesis: Nemesis) -> tuple[Action, ...]:
     calls += [("slow_disk", node, 0) for node in targets.disks if "slow disk" in nemesis.faults]
     timed = "skew" in nemesis.faults or "clock error" in nemesis.faults
     calls += [("skew", server, 0) for server in targets.servers if timed]
+    calls += [("heal_disk", machine) for machine in targets.spoilt if "corruption" in nemesis.faults]
     calls += [("restore", zone) for zone in targets.zones]
     return tuple(_at(nemesis.end_ms, *call) for call in calls)

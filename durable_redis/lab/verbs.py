@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from durable_redis.lab.playback import Playback
 
 TIMED = (
-    *("crash", "restart", "slow_disk", "fail_disk", "heal_disk", "bit_rot"),
+    *("crash", "restart", "slow_disk", "fail_disk", "spoil_writes", "heal_disk", "bit_rot"),
     *("cut", "partition", "delay", "heal_network", "pause", "skew", "outage", "restore"),
 )
 """The verbs that take `at_ms`."""
@@ -125,6 +125,10 @@ class Verbs(ABC):
     def fail_disk(self, node: str, operation: str = "fsync", *, at_ms: float | None = None) -> None:
         """Let every "write" or "fsync" of a node fail with EIO."""
         self.act("fail_disk", node, operation, at_ms=at_ms)
+
+    def spoil_writes(self, node: str, *, at_ms: float | None = None) -> None:
+        """Let one bit of everything that a node writes be turned over, in silence."""
+        self.act("spoil_writes", node, at_ms=at_ms)
 
     def heal_disk(self, node: str, *, at_ms: float | None = None) -> None:
         """Make a disk fast and free of errors again."""

@@ -30,6 +30,7 @@ from durable_redis.sim.faults import (
     Restore,
     Skew,
     SlowDisk,
+    SpoilWrites,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def carry_out(world: World, act: Act) -> Act | Crashed:
         case Restart(machine=name):
             if world.machine(name).up:
                 raise FaultError(f"{name} is up: crash it before you restart it")
-        case SlowDisk() | FailDisk() | HealDisk() | BitRot():
+        case SlowDisk() | FailDisk() | SpoilWrites() | HealDisk() | BitRot():
             _change_disk(world.machine(act.machine).disk, act)
         case Hold() | Release() | Cut() | Partition() | Delay() | HealNetwork():
             _change_network(world, act)
@@ -190,7 +191,7 @@ def _check_groups(world: World, groups: tuple[tuple[str, ...], ...]) -> None:
 # -- disks -----------------------------------------------------------------------------------------------------------
 
 
-def _change_disk(disk: Disk, act: SlowDisk | FailDisk | HealDisk | BitRot) -> None:
+def _change_disk(disk: Disk, act: SlowDisk | FailDisk | SpoilWrites | HealDisk | BitRot) -> None:
     match act:
         case SlowDisk(extra_us=extra_us):
             if extra_us < 0:
@@ -200,8 +201,11 @@ def _change_disk(disk: Disk, act: SlowDisk | FailDisk | HealDisk | BitRot) -> No
             if operation not in disk.failing:
                 raise FaultError(f'a disk can fail at "write" or at "fsync", not at {operation!r}')
             disk.failing[operation] = True
+        case SpoilWrites():
+            disk.spoils = True
         case HealDisk():
             disk.extra_fsync_us = 0
+            disk.spoils = False
             disk.failing = {"write": False, "fsync": False}
         case BitRot(machine=name, path=path, offset=offset, bit=bit):
             size = len(disk.read(path) or b"")

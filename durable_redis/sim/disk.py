@@ -4,7 +4,8 @@ The fault model, in five lines.  A *process kill* takes nothing: the page cache 
 takes the page cache: the platter survives, and of every unsynced tail (and of the unsynced changes of names) a prefix
 chosen by the seed, which may end in the middle of a record.  A *disk loss* takes everything.  A *disk error* fails a
 write, or an fsync, and after a failed fsync the kernel forgets that those pages were dirty: the next fsync says "done"
-and they never reach the platter (Linux; "fsyncgate", 2018).  *Bit rot* turns one bit over, and tells nobody.
+and they never reach the platter (Linux; "fsyncgate", 2018).  *Bit rot* turns one bit over, and tells nobody; a disk
+that *spoils* does so to everything that is written.
 
 What moves bytes to the platter: `fsync` (the file's content), the sync of a directory (its names: a journalling file
 system commits every earlier change of names with it), and the kernel's own write-back, at most 30 s after something
@@ -110,6 +111,7 @@ class Disk:
         self.durable: dict[str, File] = {}  # the names as they would be found after a power loss
         self.changes: list[NameChange] = []  # what lies between the two, oldest first
         self.failing: dict[str, bool] = {"write": False, "fsync": False}
+        self.spoils = False  # a bit of every write is turned over
         self.extra_fsync_us = 0  # a slow disk
         self.busy_until_us = 0  # the device does one fsync after the other
         self.outages = 0  # an fsync that began before the last of them never ends
@@ -124,7 +126,7 @@ class Disk:
     def append(self, path: str, data: bytes) -> DiskError | None:
         if self.failing["write"]:
             return DiskError("EIO", path)
-        self._open(path).cache += data
+        self._open(path).cache += self._spoilt(data)
         return None
 
     def write(self, path: str, data: bytes) -> DiskError | None:
@@ -132,7 +134,7 @@ class Disk:
             return DiskError("EIO", path)
         file = self._open(path)
         file.cut(0)
-        file.cache += data
+        file.cache += self._spoilt(data)
         return None
 
     def truncate(self, path: str, size: int) -> DiskError | None:
@@ -232,6 +234,7 @@ class Disk:
         self.durable.clear()
         self.changes.clear()
         self.failing = {"write": False, "fsync": False}
+        self.spoils = False
         self.extra_fsync_us = 0
         self.busy_until_us = 0
         self.outages += 1
@@ -247,6 +250,14 @@ class Disk:
         return None
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _spoilt(self, data: bytes) -> bytes:
+        """What reaches the cache of data that are to be written."""
+        if not self.spoils or not data:
+            return data
+        content, at = bytearray(data), self.random.randrange(8 * len(data))
+        content[at // 8] ^= 1 << at % 8
+        return bytes(content)
 
     def _open(self, path: str) -> File:
         file = self.files.get(path)

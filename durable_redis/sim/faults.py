@@ -63,6 +63,13 @@ class FailDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoilWrites:
+    """Let one bit of all that is written be turned over, from now on, and nobody be told."""
+
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
 class HealDisk:
     """The disk is well again: fast, and without errors.  What it lost stays lost."""
 
@@ -173,6 +180,7 @@ Act: TypeAlias = (
     | Restart
     | SlowDisk
     | FailDisk
+    | SpoilWrites
     | HealDisk
     | BitRot
     | Hold

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from durable_redis.contract import Exit, Note, Send
 from durable_redis.redis.config import Config
-from durable_redis.sim.faults import BitRot, Crashed
+from durable_redis.sim.faults import BitRot, Crashed, SpoilWrites
 from durable_redis.verify.clocks import right_enough
 from durable_redis.verify.history import History
 from durable_redis.verify.judging import Case
@@ -34,6 +34,8 @@ def kept_promises(case: Case) -> Iterator[Found]:
     evidence = case.evidence
     if any(operation.argv[0].upper() == b"CONFIG" for operation in evidence.operations):
         return  # what was promised when, the configuration of the deployment does not say any more
+    if any(isinstance(step.what, SpoilWrites) for step in evidence.steps):
+        return  # a disk that changes what it is given keeps nothing
     executed = {write.step: write for write in case.reference.writes.values()}
     places = {sighting.step: place for sighting, place in case.reference.trail}
     unanswered: dict[tuple[str, str], list[Write]] = {}
@@ -107,7 +109,7 @@ def one_copy(case: Case) -> Iterator[Found]:
     leases rest on clocks, and only what is written does not.  Whoever has said READONLY does not ask for that."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
-    faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | Crashed)]
+    faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | SpoilWrites | Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
     if (evidence.deployment.loses_nothing and right_enough(evidence)) or (
         len(nodes) == 1 and config.appendonly and kept

@@ -59,12 +59,14 @@ class Deployment(ABC):
     """What a run needs to know.  `options` are as they were written, for the repr; `zones` is by machine.
 
     * `nodes`: the machines with data; `controls`: those that only watch and decide (sentinels, an endpoint);
-      `clients`: those of the workload.  The operator is always there beside them, in zone a.
+      `stores`: those of the latter that keep objects; `clients`: those of the workload.  The operator is always there
+      beside them, in zone a.
     * `config`: what the servers have in common; `configuration` what is in the file of one of them.
     """
 
     nodes: tuple[str, ...]
     controls: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
     clients: tuple[str, ...]
     zones: Mapping[str, str]
     config: Config
