@@ -22,7 +22,8 @@ from durable_redis.lab.schedules import ALL_FAULTS
 from durable_redis.lab.sweep import sweep
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import ModelChanged
-from durable_redis.verify.fuzz import NEMESIS, fuzz
+from durable_redis.verify.fuzz import fuzz
+from durable_redis.verify.trials import NEMESIS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

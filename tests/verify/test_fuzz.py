@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 import durable_redis as dr
 from durable_redis.__main__ import main
 from durable_redis.lab.deployments import parse_deployment
-from durable_redis.lab.schedules import Nemesis, Schedule, draw
+from durable_redis.lab.schedules import Nemesis, draw
 from durable_redis.redis.persistence import aof
 from durable_redis.redis.server import RedisServer
-from durable_redis.verify.fuzz import EXCEPTION, NEMESIS, attempt, fuzz
+from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.invariants import JUDGES
+from durable_redis.verify.trials import EXCEPTION, Regime, attempt, drawn
 
 ALWAYS = "Redis(appendonly=True, appendfsync='always')"
 
@@ -64,8 +66,9 @@ def test_a_failure_is_shrunk_and_is_one_line_that_gives_the_same_run(monkeypatch
     report = fuzz(ALWAYS, range(3), nemesis)
     assert len(report.failures) >= 2
     for trial in report.failures:
-        drawn = draw(trial.seed, parse_deployment(ALWAYS), nemesis)
-        assert trial.troubles == 1 < len(drawn.troubles), "a power loss is enough"
+        schedule = draw(trial.seed, parse_deployment(ALWAYS), nemesis)
+        assert trial.troubles == 1 < len(schedule.troubles), "a power loss is enough"
+        assert trial.commands < 200 // 4, "and few commands"
         assert trial.findings[0].judge == "the log keeps"
         run = dr.replay(trial.replay)
         assert run.steps == trial.steps
@@ -82,8 +85,8 @@ def test_an_exception_anywhere_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> 
         yield from honest(server, now)
 
     monkeypatch.setattr(RedisServer, "_cron", fails)
-    schedule = draw(0, parse_deployment("Redis(clients=3)"), NEMESIS)
-    trial = attempt("Redis(clients=3)", 0, Schedule((), schedule.mending))
+    plan = drawn("Redis(clients=3)", 0, Regime())
+    trial = attempt("Redis(clients=3)", 0, replace(plan, schedule=replace(plan.schedule, troubles=())), Regime())
     (finding,) = trial.findings
     assert finding.judge == EXCEPTION
     assert finding.node == "n1"

@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from durable_redis.lab.deployments import parse_deployment
-from durable_redis.lab.schedules import draw
-from durable_redis.verify.fuzz import NEMESIS, attempt, fuzz
+from durable_redis.verify.fuzz import fuzz
+from durable_redis.verify.trials import NEMESIS, Regime, attempt, drawn
 
 
 @pytest.mark.parametrize(
@@ -45,9 +44,8 @@ def test_nothing_acknowledged_is_ever_lost(deployment: str, seeds: int) -> None:
     ],
 )
 def test_a_broken_node_is_caught(bug: str, faults: tuple[str, ...], seed: int, judges: set[str]) -> None:
-    nemesis = replace(NEMESIS, faults=faults, fewest=3, most=6)
+    regime = Regime(replace(NEMESIS, faults=faults, fewest=3, most=6))
     for options, expected in ((f", bug={bug!r}", judges), ("", set())):
         deployment = f"MemoryDB(replicas=2, clients=2{options})"
-        schedule = draw(seed, parse_deployment(deployment), nemesis)
-        findings = attempt(deployment, seed, schedule, nemesis).findings
+        findings = attempt(deployment, seed, drawn(deployment, seed, regime), regime).findings
         assert {finding.judge for finding in findings} == expected

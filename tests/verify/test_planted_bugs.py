@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 
 from durable_redis.formats.resp import OK
-from durable_redis.lab.deployments import parse_deployment
-from durable_redis.lab.schedules import draw
 from durable_redis.redis.cluster import gossip
 from durable_redis.redis.persistence import aof, loading
 from durable_redis.redis.replication import primary, replay, replica
@@ -22,17 +20,16 @@ from durable_redis.redis.replication.history import History, Verdict
 from durable_redis.redis.replication.waiting import Waiters
 from durable_redis.redis.sentinel import election
 from durable_redis.redis.server import RedisServer
-from durable_redis.verify.fuzz import NEMESIS, attempt
+from durable_redis.verify.trials import NEMESIS, Regime, attempt, drawn
 
 Patch = pytest.MonkeyPatch
 
 
 def caught(deployment: str, faults: tuple[str, ...], seeds: range, most: int = 6) -> set[str]:
     """Who objects, at the first of these seeds that gives anybody a reason."""
-    nemesis = replace(NEMESIS, faults=faults, fewest=most // 2, most=most)
+    regime = Regime(replace(NEMESIS, faults=faults, fewest=most // 2, most=most))
     for seed in seeds:
-        schedule = draw(seed, parse_deployment(deployment), nemesis)
-        findings = attempt(deployment, seed, schedule, nemesis).findings
+        findings = attempt(deployment, seed, drawn(deployment, seed, regime), regime).findings
         if findings:
             return {finding.judge for finding in findings}
     raise AssertionError(f"no judge objects within {seeds}")
