@@ -94,11 +94,22 @@ def snapshot_unread() -> None:
     Shadow.verify = trusting.verify  # type: ignore[method-assign]
 
 
+def commit_on_one_platter() -> None:
+    """The leader of the log takes its own platter for a majority."""
+    from durable_redis.memorydb.log.leading import Leading
+
+    def own_platter(self: Any, own: int) -> int:
+        return own if own >= self.own_term_from else 0
+
+    Leading.commit_point = own_platter  # type: ignore[method-assign]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "none": lambda: None,
     "reply before fsync": reply_before_fsync,
     "replay past a torn tail": replay_past_a_torn_tail,
     "snapshot without rename": snapshot_without_rename,
+    "commit on one platter": commit_on_one_platter,
     "append behind anything": append_behind_anything,
     "snapshot unread": snapshot_unread,
 }

@@ -1,10 +1,11 @@
-"""The book fails if the engine is broken: five breakages, each caught by cells of a chapter, and by none without it.
+"""The book fails if the engine is broken: six breakages, each caught by cells of a chapter, and by none without it.
 
 | what is broken | chapter | the first cells that notice |
 |---|---|---|
 | OK is said before the fsync | 00 | 4.3: an assert, and the losses under sixteen seeds |
 | a torn transaction is replayed as far as it goes | 03 | 4.3: an assert (claim 4), and the observation after it |
 | a save writes over the old snapshot, without a rename | 02 | 3.2: the steps of a save; 3.5: an assert (claim 3) |
+| one platter is taken for a majority | 08 | 3: the way of a write, and an assert (claim 1) |
 | a conflict in the shared log is taken for bad luck | 09 | 1: an assert, in the run that should lose nothing |
 | a snapshot is released unread | 10 | 4.1: an assert, on a snapshotter that is one entry short |
 """
@@ -24,6 +25,7 @@ CASES = [
     ("reply before fsync", "00_crash_your_first_node", 5, ["print([lost_with_always(", 'observe("always", worst)']),
     ("replay past a torn tail", "03_append_only_file", 5, ["assert outcomes == {", 'observe("both or none"']),
     ("snapshot without rename", "02_snapshots", 4, ['run.picture(at["Rename"])', 'assert not any("?"']),
+    ("commit on one platter", "08_the_shared_log", 4, ['way(short, "w60")', "assert (on_disk"]),
     ("append behind anything", "09_failover_from_the_log", 2, ["assert run.receipt().lost == 40 and real.rec"]),
     ("snapshot unread", "10_starting_from_nothing", 5, ["print(read_back", 'assert "release" not in making(short)']),
 ]
