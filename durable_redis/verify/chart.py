@@ -1,7 +1,8 @@
 """A contradiction, drawn: a lane for each client, a bar for each call, and below them what the key is worth when.
 
 The law of this file: it draws what the text of a `Counterexample` says, and decides nothing.  A call that was answered
-is a closed bar, one that nobody answered is open at its right end, and the puzzle is hatched and has a cross.  A disc
+is a closed bar, one that nobody answered (or that is left out) is open at its right end, and the puzzle is hatched and
+has a cross.  A disc
 on a bar is the moment at which the call has effect in the order that goes farthest, with its number in this order; the
 band below shows the value of the key from there on.
 
@@ -13,7 +14,7 @@ before whom began.  Each beginning, end and disc is as far to the right as what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from xml.sax.saxutils import quoteattr
 
@@ -25,9 +26,8 @@ from durable_redis.verify.history import Call
 WIDTH, MARGIN = 800, 20
 LANE, BAR, TOP = 66, 18, 58
 """The heights of a lane and of a bar in it, and where the first lane begins."""
-GAP, INSIDE, BETWEEN, FIRST, ASIDE = 20, 16, 24, 64, 40
-"""From one time to the next, from a disc to the ends of its bar, from one disc to the next; where the first disc is;
-and how much more room one has that is not on a bar."""
+GAP, INSIDE, BETWEEN, FIRST = 20, 16, 24, 64
+"""From one time to the next, from a disc to the ends of its bar, from one disc to the next; where the first disc is."""
 LETTER = 6.9
 LONGEST = 26
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -59,13 +59,13 @@ class Places:
     end: float = 0
 
 
-def draw(found: Counterexample) -> str:
-    """The counterexample as SVG."""
-    bars, lanes = _bars(found)
+def draw(found: Counterexample, left_out: Sequence[Call] = ()) -> str:
+    """The counterexample as SVG.  Those `left_out` are drawn as if nobody had answered them."""
+    bars, lanes = _bars(found, left_out)
     left = MARGIN + max(60, *(LETTER * len(name) + 16 for name in lanes))
     places = _stretched(_places(found, bars), WIDTH - MARGIN - left)
     width = round(max(WIDTH, left + places.end + MARGIN))
-    band = TOP + LANE * len(lanes) + (30 if any(point.call is None for point in found.points) else 16)
+    band = TOP + LANE * len(lanes) + 16
     height = band + 74
     parts = [
         sheet(width, height, f'role="img" aria-label={quoteattr(found.title)} font-family="{FONT}"'),
@@ -88,9 +88,9 @@ def draw(found: Counterexample) -> str:
 # -- where everything is ----------------------------------------------------------------------------------------------
 
 
-def _bars(found: Counterexample) -> tuple[list[Bar], list[str]]:
+def _bars(found: Counterexample, left_out: Sequence[Call]) -> tuple[list[Bar], list[str]]:
     """A bar for each call, and the lanes: one a client, and more for one that did not wait for its answers."""
-    order = {id(point.call): number for number, point in enumerate(found.points, start=1) if point.call}
+    order = {id(point.call): number for number, point in enumerate(found.points, start=1)}
     lanes: list[str] = []
     busy_us: list[int] = []
     bars = []
@@ -102,6 +102,8 @@ def _bars(found: Counterexample) -> tuple[list[Bar], list[str]]:
         lane = free[0] if free else len(lanes) - 1
         busy_us[lane] = call.ended_us if call.answered else call.began_us + 1  # who gives up goes on
         answer = short(plain(call.reply)) if call.answered else "no answer"
+        if any(call is one for one in left_out):
+            answer = "left out"
         if call is found.puzzle:
             answer = f"{answer}, not {short(plain(found.expected))}"
         bars.append(Bar(call, lane, f"→ {answer}", call.ended_us, order.get(id(call), 0)))
@@ -117,15 +119,15 @@ def _places(found: Counterexample, bars: list[Bar]) -> Places:
     nodes = [(bar.until_us, END, 0) for bar in bars] + [(bar.call.began_us, BEGIN, 0) for bar in bars]
     at_us = min(bar.call.began_us for bar in bars)
     for number, point in enumerate(found.points, start=1):
-        at_us = max(at_us, point.call.began_us if point.call else at_us)
+        at_us = max(at_us, point.call.began_us)
         nodes.append((at_us, DISC, number))
     places = Places()
     for time_us, kind, number in sorted(set(nodes)):
         if kind == DISC:
             call = found.points[number - 1].call
-            begins = places.times[call.began_us] + INSIDE if call else 0
+            begins = places.times[call.began_us] + INSIDE
             after = places.discs[number - 1] + BETWEEN if number > 1 else FIRST
-            places.discs[number] = max(begins, after + (0 if call else ASIDE))
+            places.discs[number] = max(begins, after)
             continue
         x = max([0.0, *(before + GAP for before in places.times.values())])
         for bar in bars if kind == END else ():
@@ -194,10 +196,9 @@ def _outline(begin: float, end: float, y: float, colour: str, closed: bool) -> I
     yield text(end - 4, y + 14, "?", colour, 14, 700, "end")
 
 
-def _disc(x: float, y: float, letter: str, colour: str = BLUE, hollow: bool = False) -> Iterator[str]:
-    paint = f'fill="{PAPER}" stroke="{colour}" stroke-width="1.6"' if hollow else f'fill="{colour}"'
-    yield f'<circle cx="{x:.0f}" cy="{y:g}" r="9" {paint}/>'
-    yield text(round(x), y + 4, letter, colour if hollow else PAPER, 11, 700, "middle")
+def _disc(x: float, y: float, letter: str, colour: str = BLUE) -> Iterator[str]:
+    yield f'<circle cx="{x:.0f}" cy="{y:g}" r="9" fill="{colour}"/>'
+    yield text(round(x), y + 4, letter, PAPER, 11, 700, "middle")
 
 
 def _middle(bar: Bar, places: Places) -> float:
@@ -209,26 +210,22 @@ def _band(found: Counterexample, places: Places, y: int) -> Iterator[str]:
     yield rect(0, y, places.end, 28, 3, TINT, LINE, 1)
     starts = [0.0, *(places.discs[number] for number in sorted(places.discs))]
     states = [None, *(point.after for point in found.points)]
-    ends = [*starts[1:], places.end]
-    for start, end, state, before in zip(starts, ends, states, [b"", *states], strict=False):
-        if state != before:
-            yield text(start + 7, y + 19, _fitting(plain(state), end - start - 12), SOFT if state is None else INK)
-    for number, point in enumerate(found.points, start=1):
-        x = places.discs[number]
+    changes = [place for place, state in enumerate(states) if not place or state != states[place - 1]]
+    for place, then in zip(changes, [*changes[1:], None], strict=True):
+        room = (places.end if then is None else starts[then]) - starts[place] - 12
+        ink = SOFT if states[place] is None else INK
+        yield text(starts[place] + 7, y + 19, _fitting(plain(states[place]), room), ink)
+    for x in places.discs.values():
         yield f'<path d="M{x:.0f},{y}v28" stroke="{BLUE}" stroke-width="2"/>'
-        if not point.call:
-            yield from _disc(x, y - 2, str(number), hollow=True)
-            yield text(x, y - 16, short(said(point.words)), SOFT, 11, anchor="middle")
 
 
 def _legend(found: Counterexample, y: int) -> Iterator[str]:
     """What the shapes mean, those that there are."""
     signs = {
         "answered": any(call.answered and call is not found.puzzle for call in found.kept),
-        "no answer: it may happen later, or never": not all(call.answered for call in found.kept),
-        "has effect here": any(point.call for point in found.points),
-        "left out: it may happen at any time": any(point.call is None for point in found.points),
-        "fits no order": True,
+        "no answer, or left out: it has effect later, or never": not all(call.answered for call in found.kept),
+        "has effect here": bool(found.points),
+        "fits no order": any(call is found.puzzle for call in found.kept),
     }
     x = float(MARGIN)
     for place, (words, there) in enumerate(signs.items()):
@@ -237,8 +234,7 @@ def _legend(found: Counterexample, y: int) -> Iterator[str]:
         if place < 2:
             yield from _outline(x, x + 28, y - 13, BLUE, place == 0)
         else:
-            letter, colour = ("✕", ORANGE) if place == 4 else ("1", BLUE)
-            yield from _disc(x + 18, y - 4, letter, colour, hollow=place == 3)
+            yield from _disc(x + 18, y - 4, *(("✕", ORANGE) if place == 3 else ("1", BLUE)))
         yield text(x + 34, y, words, SOFT, 11)
         x += 34 + 6 * len(words) + 14
 

@@ -1,10 +1,9 @@
 """A smallest contradiction: of a history that fits no order, the few calls that show it.
 
 The law of this file: what is left out is not thought away.  Were a write simply dropped, a read of its value would look
-wrong for a silly reason: nobody seems to have written it.  So a call that is *left out* is one of which nothing is
-known any more, neither when it began, nor when it ended, nor its answer: it may take effect at any moment, or never.
-(A read that is left out says nothing at all.)  The calls that are *kept* contradict one another even so, and none of
-them can be left out: that is what smallest means here.
+wrong for a silly reason: nobody seems to have written it.  So a call that is *left out* is taken for one that nobody
+answered: it may take effect at any moment after its beginning, or never.  (A read that is left out says nothing.)  The
+calls that are *kept* contradict one another even so, and none of them can be left out: that is what smallest means.
 
     SET x 1 -> OK,  SET x 2 -> OK,  SET x 3 -> OK,  GET x -> 1       one after the other
 
@@ -28,7 +27,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from textwrap import wrap
@@ -36,25 +35,24 @@ from typing import Any
 
 from durable_redis.verify.history import Call
 from durable_redis.verify.linearizability import Place, Search
-from durable_redis.verify.models import RULES, State, comparable
+from durable_redis.verify.models import RULES, State
 
 BUDGET = 30_000
 """Steps of the search for one set of kept calls."""
 LINE_LENGTH = 110
-ANY_TIME_US = -1
-"""When a call began that is left out: before everything."""
-SETTERS = (b"SET", b"SETNX", b"GETSET", b"RPUSH", b"LPUSH")
-BLIND = (*SETTERS, b"GET", b"GETDEL", b"DEL", b"UNLINK", b"EXISTS", b"LPOP", b"RPOP", b"LLEN", b"LRANGE")
-"""What does not look into the values that it moves; SETTERS say which values there are, from their third word on."""
-SOME_VALUE = b"(another value)"
+MEASURES = (b"APPEND", b"STRLEN")
+SETTERS = (b"SET", b"SETNX", b"GETSET", b"RPUSH", b"LPUSH", b"APPEND")
+BLIND = (*SETTERS, b"GET", b"GETDEL", b"DEL", b"UNLINK", b"EXISTS", b"LPOP", b"RPOP", b"LLEN", b"LRANGE", b"STRLEN")
+"""What does not look into the values that it moves, except that MEASURES ask for the length of a string; SETTERS say
+which values there are, from their third word on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One step of the order that goes farthest: what has effect, and the state of the key then.  `call` is None for a
-    call that is left out: any with these words may do it."""
+    """One step of the order that goes farthest: what has effect, and the state of the key then.  A call that is left
+    out is there as one that nobody answered."""
 
-    call: Call | None
+    call: Call
     words: tuple[bytes, ...]
     after: State
 
@@ -62,7 +60,8 @@ class Point:
 @dataclass(frozen=True)
 class Counterexample:
     """The calls that are `kept`, of `calls` on a key.  After `points`, `puzzle` is next, and would be answered
-    `expected`.  `smallest` is False where the budget was spent before it was sure that a call cannot be left out."""
+    `expected`.  `smallest` is False where the budget was spent before it was sure that a call cannot be left out.
+    `left_out` are those that were answered, and have effect in this order."""
 
     key: bytes
     calls: int
@@ -71,16 +70,24 @@ class Counterexample:
     puzzle: Call
     expected: object
     smallest: bool
+    left_out: tuple[Call, ...] = ()
 
     @cached_property
     def svg(self) -> str:
         """Drawn: see `chart`."""
         from durable_redis.verify.chart import draw
 
-        return draw(self)
+        return draw(replace(self, kept=self.shown), self.left_out)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "image/svg+xml": self.svg}
+
+    @property
+    def shown(self) -> tuple[Call, ...]:
+        """The calls that are kept, and those of the others that have effect in the order that goes farthest."""
+        kept = {id(call) for call in self.kept}
+        used = [point.call for point in self.points if id(point.call) not in kept]
+        return tuple(sorted([*self.kept, *used], key=lambda call: (call.began_us, call.ended_us)))
 
     def __repr__(self) -> str:
         placed = {id(point.call): str(number) for number, point in enumerate(self.points, start=1)}
@@ -90,9 +97,9 @@ class Counterexample:
                 call.client,
                 said(call.argv),
                 f"{call.began_us / 1e6:.6f} s to " + (f"{call.ended_us / 1e6:.6f} s" if call.answered else "?"),
-                f"answered {plain(call.reply)}" if call.answered else "no answer",
+                self._outcome(call),
             )
-            for call in self.kept
+            for call in self.shown
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [f"{self.title}: {len(self.kept)} of {self.calls:,} calls."]
@@ -101,6 +108,11 @@ class Counterexample:
         lines += wrap(f"In words: {self.explanation}", LINE_LENGTH)
         return "\n".join(lines)
 
+    def _outcome(self, call: Call) -> str:
+        if any(call is one for one in self.left_out):
+            return "left out"
+        return f"answered {plain(call.reply)}" if call.answered else "no answer"
+
     @property
     def title(self) -> str:
         return f"{'The smallest' if self.smallest else 'A'} contradiction on the key {plain(self.key)}"
@@ -108,7 +120,7 @@ class Counterexample:
     @property
     def explanation(self) -> str:
         """How far the order goes that goes farthest, and what is wrong then."""
-        steps = [f"{said(point.words)}{'' if point.call else ' (left out)'}" for point in self.points]
+        steps = [said(point.words) for point in self.points]
         state = plain(self.points[-1].after if self.points else None)
         then = f"after {', '.join(steps)}, {plain(self.key)}" if steps else f"at first {plain(self.key)}"
         left = self.calls - len(self.kept)
@@ -116,38 +128,41 @@ class Counterexample:
         return (
             f"{then} is {state}. Then {said(self.puzzle.argv)} ({self.puzzle.client}) must be answered "
             f"{plain(self.expected)}, and was answered {plain(self.puzzle.reply)}. No other order goes farther."
-            + (f" {which} may take effect at any moment, or never: it does not help." if left else "")
+            + (f" {which} may have had effect at any moment after they began, or never." if left > 1 else "")
+            + (f" {which} may have had effect at any moment after it began, or never." if left == 1 else "")
         )
 
 
 def counterexample(key: bytes, calls: Sequence[Call], budget: int = BUDGET) -> Counterexample:
     """The smallest contradiction among the calls on a key, of which it is known that they fit no order."""
     in_order = sorted(calls, key=lambda call: (call.began_us, call.ended_us))
-    sure = True
 
-    def fails(kept: Sequence[Call]) -> bool:
-        nonlocal sure
-        found = Farthest(in_order, kept, budget).run()
-        sure = sure and found is not None
-        return found is False
+    def fits(kept: Sequence[Call]) -> bool | None:
+        return Farthest(in_order, kept, budget).run()
 
-    kept = _shrunk(_beginning(in_order, fails), fails)
+    answered = [call for call in in_order if call.answered]
+    kept = _shrunk(_beginning(answered, fits), fits)
+    smallest = all(fits([*kept[:place], *kept[place + 1 :]]) for place in range(len(kept)))
     search = Farthest(in_order, kept, budget)
     search.run()
     points, (puzzle, expected) = search.points(), search.puzzle()
-    return Counterexample(key, len(in_order), tuple(kept), points, puzzle, expected, sure)
+    unanswered = {id(call) for call in in_order if not call.answered}
+    left_out = tuple(point.call for point in points if not (point.call.answered or id(point.call) in unanswered))
+    return Counterexample(key, len(in_order), tuple(kept), points, puzzle, expected, smallest, left_out)
 
 
 class Farthest(Search):
-    """The search where some calls are kept, and of the others nothing is known but that they may have happened.
+    """The search where some calls are kept, and all others are taken for unanswered.
 
     It remembers how it came to each place, and the one that is farthest: with as many kept calls placed as can be,
     after as few of the others as can be."""
 
     def __init__(self, calls: Sequence[Call], kept: Sequence[Call], budget: int = BUDGET) -> None:
         known = {id(call) for call in kept}
-        free = [call for call in calls if id(call) not in known and not RULES[call.argv[0].upper()].only_reads]
-        super().__init__([*kept, *_anonymous(free, calls, kept)], budget)
+        left = [call for call in calls if id(call) not in known and not RULES[call.argv[0].upper()].only_reads]
+        # In the order in which `Search` numbers them, with the words that were really said.
+        self.left = [Call(call.client, call.argv, call.began_us) if call.answered else call for call in left]
+        super().__init__([*kept, *_anonymous(self.left, calls, kept)], budget)
         self.came_from: dict[Place, Place] = {}
 
     def run(self) -> bool | None:
@@ -175,71 +190,81 @@ class Farthest(Search):
         return False
 
     def points(self) -> tuple[Point, ...]:
-        """The way to the farthest place."""
+        """The way to the farthest place, with the words that were really said."""
         way = [self.farthest]
         while way[-1] in self.came_from:
             way.append(self.came_from[way[-1]])
         way.reverse()
-        return tuple(self._point(before, after) for before, after in pairwise(way))
+        points: list[Point] = []
+        for before, after in pairwise(way):
+            call = self._placed(before, after)
+            state = points[-1].after if points else None
+            points.append(Point(call, call.argv, RULES[call.argv[0].upper()].apply(state, call.argv)[0]))
+        return tuple(points)
 
     def puzzle(self) -> tuple[Call, object]:
         """What cannot come next there, if possible a read; and what it would be answered."""
         calls = [self.answered[number] for number in self._candidates(self.farthest)[0]]
         puzzle = min(calls, key=lambda call: (not RULES[call.argv[0].upper()].only_reads, call.ended_us))
-        return puzzle, RULES[puzzle.argv[0].upper()].apply(self.farthest.state, puzzle.argv)[1]
+        points = self.points()
+        state = points[-1].after if points else None
+        return puzzle, RULES[puzzle.argv[0].upper()].apply(state, puzzle.argv)[1]
 
-    def _point(self, before: Place, after: Place) -> Point:
-        """What was placed between two places."""
-        unheard = (before.unheard ^ after.unheard).bit_length()
-        if unheard:
-            call = self.unheard[unheard - 1]
-            return Point(None if call.began_us == ANY_TIME_US else call, call.argv, after.state)
-        call = next(call for number, call in enumerate(self.answered) if _has(after, number) > _has(before, number))
-        return Point(call, call.argv, after.state)
+    def _placed(self, before: Place, after: Place) -> Call:
+        """What came between two places."""
+        if unheard := (before.unheard ^ after.unheard).bit_length():
+            return self.left[unheard - 1]
+        return next(call for number, call in enumerate(self.answered) if _has(after, number) > _has(before, number))
 
 
 def _has(place: Place, number: int) -> bool:
     return number < place.base or bool(place.window >> (number - place.base) & 1)
 
 
-def _anonymous(free: Sequence[Call], calls: Sequence[Call], kept: Sequence[Call]) -> list[Call]:
-    """The calls that are left out, without times, and without those values by which nobody could tell them apart."""
-    words = [call.argv for call in free]
-    if all(call.argv[0].upper() in BLIND for call in calls):
-        seen = {value for call in kept for value in _values(comparable(call.argv, call.reply))}
-        words = [
-            (*argv[:2], *(value if value in seen else SOME_VALUE for value in argv[2:]))
-            if argv[0].upper() in SETTERS
-            else argv
-            for argv in words
-        ]
-    return [Call("", argv, ANY_TIME_US) for argv in words]
+def _anonymous(left: Sequence[Call], calls: Sequence[Call], kept: Sequence[Call]) -> list[Call]:
+    """The calls that are left out, without the values by which nobody could tell them apart: those that are in no
+    answer, and of which at most the length was asked."""
+    names = {call.argv[0].upper() for call in calls}
+    if not names <= set(BLIND):
+        return list(left)
+    seen = b"\0".join(value for call in kept for value in _values(call.reply) if isinstance(value, bytes))
+    measured = not names.isdisjoint(MEASURES)
+
+    def hidden(value: bytes) -> bytes:
+        return value if value in seen else b"*" * len(value) if measured else b"*"
+
+    return [
+        Call(call.client, (*call.argv[:2], *map(hidden, call.argv[2:])), call.began_us)
+        if call.argv[0].upper() in SETTERS
+        else call
+        for call in left
+    ]
 
 
 def _values(reply: object) -> list[object]:
     return reply if isinstance(reply, list) else [reply]
 
 
-def _beginning(calls: list[Call], fails: Callable[[Sequence[Call]], bool]) -> list[Call]:
+def _beginning(calls: list[Call], fits: Callable[[Sequence[Call]], bool | None]) -> list[Call]:
     """The fewest of the first calls that contradict one another, whatever the later ones did."""
     few, enough = 0, len(calls)
     while few + 1 < enough:
         middle = (few + enough) // 2
-        if fails(calls[:middle]):
+        if fits(calls[:middle]) is False:
             enough = middle
         else:
             few = middle
     return calls[:enough]
 
 
-def _shrunk(kept: list[Call], fails: Callable[[Sequence[Call]], bool]) -> list[Call]:
+def _shrunk(kept: list[Call], fits: Callable[[Sequence[Call]], bool | None]) -> list[Call]:
     """Without what can be left out, from the oldest on."""
     size = len(kept)
     while size:
         begin = 0
         while begin < len(kept):
             fewer = kept[:begin] + kept[begin + size :]
-            if fails(fewer):
+            if fits(fewer) is False:
                 kept = fewer
             else:
                 begin += size

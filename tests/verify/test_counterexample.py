@@ -13,15 +13,15 @@ import durable_redis as dr
 from durable_redis.formats.resp import OK
 from durable_redis.lab.figures import NIGHT
 from durable_redis.verify import counterexample as counterexamples
-from durable_redis.verify.counterexample import ANY_TIME_US, Counterexample, counterexample
+from durable_redis.verify.counterexample import Counterexample, counterexample
 from durable_redis.verify.history import Call
 from durable_redis.verify.models import RULES
 
 
 def explainable(calls: Sequence[Call], kept: Sequence[Call]) -> bool:
-    """By the definition: is there an order of the kept calls, if the others may happen at any time, or never?"""
+    """By the definition: is there an order of the kept calls, if nobody had answered the others?"""
     left = [one for one in calls if not any(one is other for other in kept)]
-    free = [Call("", one.argv, ANY_TIME_US) for one in left if not RULES[one.argv[0]].only_reads]
+    free = [Call("", one.argv, one.began_us) for one in left if not RULES[one.argv[0]].only_reads]
     return brute_force([*kept, *free])
 
 
@@ -80,22 +80,47 @@ The smallest contradiction on the key x: 3 of 5 calls.
   2  a  SET x 3  0.040000 s to 0.050000 s  answered OK
   ✕  b  GET x    0.060000 s to 0.070000 s  answered 1
 In words: after SET x 1, SET x 3, x is 3. Then GET x (b) must be answered 3, and was answered 1. No other
-order goes farther. The 2 calls that are left out may take effect at any moment, or never: it does not help."""
+order goes farther. The 2 calls that are left out may have had effect at any moment after they began, or
+never."""
     )
 
 
 def test_of_two_counts_that_are_alike_only_these_two_are_needed() -> None:
-    """The first one may have happened whenever it likes: no second one can have given the same number."""
+    """The first one may have happened or not: no second one can have given the same number."""
     calls = [call("a", "INCR x", at, at + 5, count) for at, count in ((0, 1), (10, 2), (20, 2), (30, 3))]
     found = counterexample(b"x", calls)
     assert found.kept == (calls[1], calls[2])
-    assert [point.call for point in found.points] == [None, calls[1]]
+    assert [(point.call.answered, point.after) for point in found.points] == [(False, b"1"), (True, b"2")]
+    assert found.left_out == (call("a", "INCR x", 0),)
     assert (found.puzzle, found.expected) == (calls[2], 3)
+    assert "  1  a  INCR x  0.000000 s to ?           left out" in repr(found)
 
 
-def test_a_write_that_began_too_late_is_kept_though_nobody_answered_it() -> None:
-    early, late = call("a", "GET x", 0, 10, b"5"), call("b", "SET x 5", 20)
-    assert counterexample(b"x", [early, late]).kept == (early, late)
+def test_a_write_that_nobody_answered_is_shown_where_it_has_effect() -> None:
+    lost = call("b", "SET x 5", 20)
+    reads = [call("a", "GET x", at, at + 10, value) for at, value in ((40, b"5"), (60, None))]
+    found = counterexample(b"x", [lost, *reads])
+    assert found.kept == tuple(reads)
+    assert found.shown == (lost, *reads)
+    assert found.left_out == ()
+    assert "  1  b  SET x 5  0.000020 s to ?           no answer" in repr(found)
+
+
+def test_a_value_that_is_read_before_anybody_has_begun_to_write_it_needs_no_writer() -> None:
+    early, late = call("a", "GET x", 0, 10, b"5"), call("b", "SET x 5", 20, 30, OK)
+    assert counterexample(b"x", [early, late]).kept == (early,)
+
+
+def test_lists_and_strings_that_grow_come_down_to_a_few_calls_too() -> None:
+    """Thirty pushes, of which nobody saw the values: all of them would have to be tried in every order."""
+    pushes = [call(f"c{n}", f"RPUSH x v{n}", 10 * n, 10 * n + 5, n + 1) for n in range(30)]
+    gone = call("r", "LLEN x", 400, 410, 7)
+    assert len(counterexample(b"x", [*pushes, gone]).kept) == 2
+    strings = [call(f"c{n}", f"APPEND x +{n:02}", 10 * n, 10 * n + 5, 3 * n + 3) for n in range(30)]
+    gone = call("r", "GET x", 400, 410, b"+00+01")
+    found = counterexample(b"x", [*strings, gone])
+    assert found.smallest
+    assert len(found.kept) == 2
 
 
 def test_a_hundred_lost_writes_come_down_to_three_calls() -> None:
@@ -115,7 +140,9 @@ def test_where_the_budget_is_spent_a_call_is_kept_and_that_is_said() -> None:
     pushes = [call(f"c{n}", f"RPUSH x {n}", 0) for n in range(6)]
     wrong = call("r", "LRANGE x 0 -1", 200, 210, [b"%d" % n for n in (0, 1, 2, 3, 4, 4)])
     assert repr(counterexample(b"x", [*pushes, wrong])).startswith("The smallest contradiction on the key x: 1 of 7")
-    spent = counterexample(b"x", [*pushes, wrong], budget=300)
+    ended = [call(f"c{n}", f"RPUSH x {n}", 0, 90, n + 1) for n in range(6)]
+    assert len(counterexample(b"x", [*ended, wrong]).kept) == 1
+    spent = counterexample(b"x", [*ended, wrong], budget=300)
     assert not spent.smallest
     assert len(spent.kept) > 1
     assert repr(spent).startswith("A contradiction on the key x: ")
@@ -154,11 +181,15 @@ def test_the_picture_stands_by_itself_on_every_page() -> None:
 
 
 def test_answered_unanswered_and_impossible_differ_in_shape_and_letter() -> None:
-    found = counterexample(b"x", [call("a", "GET x", 0, 10, b"5"), call("b", "SET x 5", 20)])
+    lost = call("b", "SET x 5", 20)
+    found = counterexample(b"x", [lost, call("a", "GET x", 40, 50, b"5"), call("a", "GET x", 60, 70, b"7")])
     letters = [element.text for element in drawn(found) if element.tag.endswith("text")]
-    assert {"GET x", "→ 5, not nothing", "✕", "SET x 5", "→ no answer", "?", "a", "b", "nothing"} <= set(letters)
+    assert {"GET x", "→ 7, not nothing", "✕", "a", "nothing"} <= set(letters)
+    found = counterexample(b"x", [lost, call("a", "GET x", 40, 50, b"5"), call("a", "GET x", 60, 70, None)])
+    letters = [element.text for element in drawn(found) if element.tag.endswith("text")]
+    assert {"GET x", "→ 5", "→ nothing, not 5", "✕", "SET x 5", "→ no answer", "?", "1", "2", "a", "b"} <= set(letters)
     dashes = [element.get("stroke-dasharray") for element in drawn(found) if element.get("stroke-dasharray")]
-    assert dashes == ["2 3", "2 4", "5 3", "5 3"], "the thread, the hatching, the open bar, and that of the legend"
+    assert dashes == ["2 3", "2 3", "2 3", "5 3", "2 4", "5 3"], "threads, an open bar, hatching; an open bar explained"
 
 
 def test_every_call_that_is_kept_has_a_bar_and_every_point_a_disc() -> None:
