@@ -22,6 +22,7 @@ The code is meant to be read, in this order, one sitting a line:
     redis.sentinel       who decides that a primary is dead, and which copy is next
     memorydb.log         a log on the platters of three zones
     memorydb.server      the node that answers only what this log has got
+    memorydb.migration   slots that go from one such log to another
     lab                  deployments, clients, runs, receipts, sweeps
     verify               judges: what must hold of a run, and whether it does
     console              the widget

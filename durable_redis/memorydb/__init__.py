@@ -7,6 +7,7 @@
     store       where snapshots are kept, and how one asks for them
     server      one node of a shard: it executes, appends the effects, and holds the reply until they are committed
                 (its parts: writebehind, tracker, logbook, leadership, admission, shards, bus)
+    migration   slots go from one shard to another, by two logs
     snapshotter the shadow that makes snapshots, verifies them, and lets the log be trimmed
 
 The law of this package: *an acknowledged write is in the log, and who may write is decided by the log.*  Nodes hear of

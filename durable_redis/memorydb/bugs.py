@@ -21,8 +21,8 @@ from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
 from durable_redis.memorydb.log import Entries, EntryId, LogClient
 from durable_redis.memorydb.log.messages import AskAppend, Question
 from durable_redis.memorydb.logbook import Flight, Logbook
-from durable_redis.memorydb.migration import Migrations
-from durable_redis.memorydb.ownership import Migration
+from durable_redis.memorydb.migration.migrations import Migrations
+from durable_redis.memorydb.migration.ownership import Migration
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import Shadow
 from durable_redis.memorydb.snapshotter import Snapshotter

@@ -3,7 +3,7 @@
     ask        ROLE, INFO, CLUSTER SLOTS, INFO, MYID, KEYSLOT
     session    READONLY, READWRITE, CLIENT, HELLO, QUIT
     act        FAILOVER [TO node]: hand the leadership over, through the log
-               CLUSTER MIGRATESLOTS and its like: hand slots over, through two logs (`migration_commands`)
+               CLUSTER MIGRATESLOTS and its like: hand slots over, through two logs (`migration.commands`)
     hear       LEADS: the bus; MIGRATION: another shard
 
 There is no SAVE, no CONFIG and no REPLICAOF: whoever runs the service decides about these.  As in any cluster there is
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Verbatim
-from durable_redis.memorydb import migration_commands
+from durable_redis.memorydb.migration import commands as migration
 from durable_redis.memorydb.record import version_text
 from durable_redis.memorydb.shards import Heard
 from durable_redis.redis import session
@@ -49,9 +49,9 @@ def commands(server: MemoryDBServer) -> list[Command]:
             row("cluster|info", 2, "stale", cluster_info),
             row("cluster|myid", 2, "stale", cluster_myid),
             row("cluster|keyslot", 3, "stale", cluster_keyslot),
-            row("cluster|migrateslots", -2, "admin stale no_multi", migration_commands.migrate_slots),
-            row("cluster|getslotmigrations", 2, "admin stale", migration_commands.get_slot_migrations),
-            row("cluster|cancelslotmigrations", 2, "admin stale no_multi", migration_commands.cancel_slot_migrations),
+            row("cluster|migrateslots", -2, "admin stale no_multi", migration.migrate_slots),
+            row("cluster|getslotmigrations", 2, "admin stale", migration.get_slot_migrations),
+            row("cluster|cancelslotmigrations", 2, "admin stale no_multi", migration.cancel_slot_migrations),
         ),
         container(
             "client",
@@ -61,7 +61,7 @@ def commands(server: MemoryDBServer) -> list[Command]:
         row("hello", -1, "no_auth loading stale", hello),
         Command("quit", -1, "no_auth loading stale at_once", session.quit_connection),
         row("leads", 5, "admin loading stale no_multi", leads),
-        row("migration", -5, "admin loading stale no_multi", migration_commands.migration),
+        row("migration", -5, "admin loading stale no_multi", migration.migration),
         row("failover", -1, "admin noscript stale no_multi", failover),
         *restricted(server.engine.commands),
     ]

@@ -21,7 +21,7 @@ from durable_redis.formats.resp import ErrorReply
 from durable_redis.memorydb.errors import Damaged, NewerEngine, NoLabel, OtherShard, WrongPrefix
 from durable_redis.memorydb.log.answers import Entries
 from durable_redis.memorydb.log.entries import DATA, SLOTS, Entry, EntryId
-from durable_redis.memorydb.ownership import Migration, Ownership, OwnershipError
+from durable_redis.memorydb.migration.ownership import Migration, Ownership, OwnershipError
 from durable_redis.memorydb.record import ENGINE_VERSION, Record, RecordError, Version, version_text
 from durable_redis.memorydb.snapshot import Label, digest_of, open_snapshot
 

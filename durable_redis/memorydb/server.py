@@ -42,7 +42,7 @@ from durable_redis.memorydb.bus import Bus
 from durable_redis.memorydb.caller import Answer, Caller
 from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.logbook import Logbook
-from durable_redis.memorydb.migration import Migrations
+from durable_redis.memorydb.migration.migrations import Migrations
 from durable_redis.memorydb.recovery import Recovery
 from durable_redis.memorydb.shards import Shards
 from durable_redis.memorydb.status import status

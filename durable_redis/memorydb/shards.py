@@ -1,9 +1,9 @@
 """The shards of a cluster: which slots each has, which nodes, and who leads it as far as a node has heard.
 
 A node learns from its own log who leads its own shard, which slots that one has, and to whom it has given others
-(`ownership`).  Of the other shards it knows what the bus has told (`bus`), and at first nothing: then it names the node
-and the slots with which a shard began.  So what it says of them may be old; whoever is sent to a wrong shard by it is
-sent on from there.
+(`migration.ownership`).  Of the other shards it knows what the bus has told (`bus`), and at first nothing: then it
+names the node and the slots with which a shard began.  So what it says of them may be old; whoever is sent to a wrong
+shard by it is sent on from there.
 
 That this comes to an end: a shard that has given a slot away names whom it has given it to, last; and from one to the
 next of these, time only goes forward, up to the one that has it now.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from durable_redis.memorydb.ownership import Ownership, Phase
+from durable_redis.memorydb.migration.ownership import Ownership, Phase
 from durable_redis.redis.cluster.slots import SLOTS, SlotRange, SlotSet, ranges_of, slots_in
 
 

@@ -7,7 +7,7 @@ Any Redis loads it: the label is in AUX fields, and a server passes over those t
     mdb-checksum    9f31...             the log's running checksum there: by it the prefix is known, all of it
     mdb-version     7.0.7               the engine whose stream it is made from
     mdb-digest      04c2...             of the data, key by key
-    mdb-slots       {"gained": ...      what the log says up to there of the shard's slots (`ownership`); if anything
+    mdb-slots       {"gained": ...      what the log says up to there of its slots (`migration.ownership`); if anything
     repl-id, repl-offset                the stream's position there, in Redis's own fields
 
 There are three checks for three mistakes (MemoryDB paper, section 7.2.1).  The CRC-64 at the end of the file finds

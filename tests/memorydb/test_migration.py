@@ -8,8 +8,8 @@ import pytest
 from migrationtools import MOVED, Room
 
 from durable_redis.formats.resp import OK, ErrorReply, Status
-from durable_redis.memorydb.migration_source import DEMANDS, KEYS_A_BATCH
-from durable_redis.memorydb.ownership import TRANSITIONS, Phase
+from durable_redis.memorydb.migration.ownership import TRANSITIONS, Phase
+from durable_redis.memorydb.migration.source import DEMANDS, KEYS_A_BATCH
 from durable_redis.redis.cluster.slots import key_slot
 
 SLOT = key_slot(b"b")

@@ -13,7 +13,7 @@ from durable_redis.contract import Closed
 from durable_redis.formats.rdb import Entry
 from durable_redis.formats.resp import OK, ErrorReply, encode_command
 from durable_redis.memorydb.log import SLOTS, EntryId
-from durable_redis.memorydb.ownership import Migration
+from durable_redis.memorydb.migration.ownership import Migration
 from durable_redis.memorydb.shards import Shard
 from durable_redis.memorydb.snapshot import digest_of
 from durable_redis.redis.cluster.slots import key_slot

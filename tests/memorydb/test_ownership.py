@@ -10,7 +10,7 @@ from datatools import NOW_MS, Writer, empty, snapshot_of
 
 from durable_redis.memorydb.errors import Damaged, NoLabel
 from durable_redis.memorydb.log import SLOTS, Entry, EntryId
-from durable_redis.memorydb.ownership import TRANSITIONS, Migration, Ownership, OwnershipError, Phase
+from durable_redis.memorydb.migration.ownership import TRANSITIONS, Migration, Ownership, OwnershipError, Phase
 from durable_redis.memorydb.shards import Heard, Shard, Shards
 from durable_redis.redis.cluster.slots import ALL, parse_slots, slots_in
 

@@ -1,22 +1,7 @@
-"""Slot migration: slots go from one shard to another, by a two-phase commit through the logs of both.
+"""A node's part in migrations: that of a source, that of a target, or none; and which clients it holds back.
 
-What a node knows of it is in `ownership`, and comes from its log.  What a primary does about it is here, and can be
-forgotten: whoever leads next goes on from the last entry.
+The law of this file: it hands entries, events and turns to `source` and `target`, and decides nothing about slots.
 
-    migration_source     the shard that gives slots away; its log holds the decision
-    migration_target     the shard that gets them
-    migration_link       how the two talk
-
-No client sees an error because slots move.  While nobody may write to them, clients that want to are *held back*: their
-command is not executed, and neither are those behind it on the same connection, until it is known who serves it.  Then
-it is executed, or answered with MOVED.
-
-    CLUSTER MIGRATESLOTS SLOTSRANGE first last NODE node       to the primary: give these slots to the node's shard
-    CLUSTER GETSLOTMIGRATIONS                                  what has become of the last one
-    CLUSTER CANCELSLOTMIGRATIONS                               to the primary: abandon it, as long as it is undecided
-
-The names are Valkey 9's, where slots migrate between primaries as well, without logs.  (There, NODE is the id of a
-primary, and several ranges may be named.)
 """
 
 from __future__ import annotations
@@ -27,10 +12,10 @@ from durable_redis.contract import Effects, Event, Note
 from durable_redis.memorydb import admission
 from durable_redis.memorydb.leadership import Phase as Leading
 from durable_redis.memorydb.log import SLOTS
-from durable_redis.memorydb.migration_source import Source
-from durable_redis.memorydb.migration_target import Target
-from durable_redis.memorydb.ownership import Migration, Phase
-from durable_redis.memorydb.slotdata import has_slot
+from durable_redis.memorydb.migration.ownership import Migration, Phase
+from durable_redis.memorydb.migration.slotdata import has_slot
+from durable_redis.memorydb.migration.source import Source
+from durable_redis.memorydb.migration.target import Target
 from durable_redis.redis.cluster.slots import slots_text
 
 if TYPE_CHECKING:

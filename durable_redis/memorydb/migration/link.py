@@ -10,7 +10,7 @@
     and the target says when its log has got something: ["migration", number, "begun" | "prepared" | "closed"]
 
 The law of this file: it finds whoever leads the target, and notices when nobody is there; what to say, and what follows
-from an answer, is the affair of `migration_source`.  Every message but DATA may be said again, on another connection,
+from an answer, is the affair of `source`.  Every message but DATA may be said again, on another connection,
 and to another node: they say what is wanted, and not what is to be changed.
 
 How the real service talks between shards is not published: these words are the model's own.

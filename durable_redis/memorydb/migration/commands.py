@@ -1,6 +1,14 @@
-"""The commands of a migration: those of an operator, and those that the source says to the target (`migration_link`).
+"""The commands of a migration: those of an operator, and those that the source says to the target (`link`).
 
-Every refusal says why, and that nothing was begun."""
+    CLUSTER MIGRATESLOTS SLOTSRANGE first last NODE node       to the primary: give these slots to the node's shard
+    CLUSTER GETSLOTMIGRATIONS                                  what has become of the last one
+    CLUSTER CANCELSLOTMIGRATIONS                               to the primary: abandon it, as long as it is undecided
+
+The names are Valkey 9's, where slots migrate between primaries as well, without logs.  (There, NODE is the id of a
+primary, and several ranges may be named.)
+
+Every refusal says why, and that nothing was begun.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +17,9 @@ from typing import TYPE_CHECKING, cast
 from durable_redis.engine import Call
 from durable_redis.engine.arguments import integer
 from durable_redis.formats.resp import OK, ErrorReply, Reply, strict_integer
-from durable_redis.memorydb.migration_source import DEMANDS
-from durable_redis.memorydb.migration_target import Demand
-from durable_redis.memorydb.ownership import Migration, Phase
+from durable_redis.memorydb.migration.ownership import Migration, Phase
+from durable_redis.memorydb.migration.source import DEMANDS
+from durable_redis.memorydb.migration.target import Demand
 from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import SLOTS, SlotError, parse_slots, slots_in, slots_text
 

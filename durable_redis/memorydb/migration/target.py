@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 
 from durable_redis.contract import Compute, Effects, Send
 from durable_redis.formats.resp import OK, ErrorReply, Reply, encode
-from durable_redis.memorydb.migration_source import CLOSED, Cleaning
-from durable_redis.memorydb.ownership import Migration, Ownership, Phase
+from durable_redis.memorydb.migration.ownership import Migration, Ownership, Phase
+from durable_redis.memorydb.migration.slotdata import checksum_of
+from durable_redis.memorydb.migration.source import CLOSED, Cleaning
 from durable_redis.memorydb.record import RecordError, whole_commands
-from durable_redis.memorydb.slotdata import checksum_of
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer

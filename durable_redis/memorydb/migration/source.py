@@ -35,9 +35,9 @@ from durable_redis.contract import Compute, Effects, Event, SetTimer, TimerFired
 from durable_redis.engine.keyspace import entry_of_value
 from durable_redis.formats.rdb.payload import dump_value
 from durable_redis.formats.resp import ErrorReply, encode_command
-from durable_redis.memorydb.migration_link import MigrationLink
-from durable_redis.memorydb.ownership import Migration, Phase
-from durable_redis.memorydb.slotdata import DATABASE, checksum_of, keys_in, touched
+from durable_redis.memorydb.migration.link import MigrationLink
+from durable_redis.memorydb.migration.ownership import Migration, Phase
+from durable_redis.memorydb.migration.slotdata import DATABASE, checksum_of, keys_in, touched
 from durable_redis.redis.cluster.slots import SlotSet, slots_text
 
 if TYPE_CHECKING:
