@@ -141,11 +141,13 @@ def in_log(run: Run, replica: str = "log-b") -> list[str]:
 
 
 class Behind(NamedTuple):
-    """By time, in seconds: how many records of the log the newest released snapshot lacks; and how many were made."""
+    """By time, in seconds: how many records of the log the newest released snapshot lacks; and how many were made, and
+    the size of the last."""
 
     times: tuple[float, ...]
     records: tuple[int, ...]
     snapshots: int
+    snapshot_bytes: int
 
     @property
     def most(self) -> int:
@@ -174,7 +176,7 @@ def behind(every_ms: int, writes: int, freshness_percent: int, least_bytes: int,
 
 
 def _watched(run: Run, begin_us: float) -> Behind:
-    at, snapshots = 0, 0
+    at, snapshots, snapshot_bytes = 0, 0, 0
     appended: list[int] = []
     times: list[float] = []
     found: list[int] = []
@@ -184,12 +186,13 @@ def _watched(run: Run, begin_us: float) -> Behind:
                 appended.append(int(facts["index"]))
             case Note(kind="snapshot released", facts=facts):
                 at, snapshots = id_of(str(facts["name"])).index, snapshots + (step.at_us >= begin_us)
+                snapshot_bytes = int(facts["bytes"])
             case _:
                 continue
         if step.at_us >= begin_us:
             times.append((step.at_us - begin_us) / 1e6)
             found.append(len(appended) - bisect_right(appended, at))
-    return Behind(tuple(times), tuple(found), snapshots)
+    return Behind(tuple(times), tuple(found), snapshots, snapshot_bytes)
 
 
 # -- crashes while a snapshot is made ----------------------------------------------------------------------------------

@@ -57,3 +57,10 @@ def test_the_saw_has_its_corners_at_the_releases() -> None:
     assert max(records) == found.most
     assert times == sorted(times)
     assert len(times) <= 2 * found.snapshots + 2
+
+
+def test_the_size_of_a_snapshot_is_that_of_the_data_and_not_of_their_history() -> None:
+    few, many = offbox.behind(100, 20, 100, 1_000, 100), offbox.behind(100, 120, 100, 1_000, 100)
+    assert many.snapshots > few.snapshots
+    assert 0 <= many.snapshot_bytes - few.snapshot_bytes < 10
+    assert offbox.behind(100, 20, 100, 1_000, 50).snapshot_bytes < few.snapshot_bytes / 1.5
