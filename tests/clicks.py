@@ -104,6 +104,11 @@ SOLUTIONS: dict[str, list[list[Move]]] = {
         [TAKE, *[("beat", 1)] * 3, POWER, RESTART, ("beat", 1)],
         [TAKE, ("beat", 1), ("act", "snapshotter", "power loss"), POWER, RESTART, ("beat", 1)],
     ],
+    "12": [
+        [KILL, ("end",)],
+        [CUT_OFF, ("end",)],
+        [("act", "zone a", "cut it off"), ("end",)],
+    ],
 }
 CASES = [(chapter, place) for chapter, solutions in SOLUTIONS.items() for place in range(len(solutions))]
 

@@ -7,6 +7,7 @@
     run.console(tasks=tasks("00"))                                                   # the tasks of a chapter's lab
     check("at-risk", at_risk)                                                        # an exercise
     adversary(run, "power loss").at(1_500)                                           # find the worst instant yourself
+    hunt(1)                                                                          # a planted bug, in an envelope
     quiz("00")                                                                       # the exit questions of a chapter
     ledger()                                                                         # what was predicted, and came true
 
@@ -17,12 +18,13 @@ displayed, and not needed at all.
 
 Reading order: `prediction`, `ledger`, `calibration`, `kinds`, `checking`, `quiz`, `chapters` (a table of exercises and
 exit questions a chapter), `trials` and `incidents` (the runs that judge them), `labs` (the tasks of the consoles),
-`conditions` (which tick them), `adversary`, `forms` (the widgets), `picture`.
+`conditions` (which tick them), `adversary`, `hunts`, `orders`, `forms` (the widgets), `picture`.
 """
 
 from durable_redis.classroom.adversary import Adversary, adversary
 from durable_redis.classroom.checking import Checked, Exercise, Wrong, check
 from durable_redis.classroom.errors import ClassroomError
+from durable_redis.classroom.hunts import Hunt, hunt
 from durable_redis.classroom.labs import tasks
 from durable_redis.classroom.ledger import Ledger, ledger
 from durable_redis.classroom.prediction import Observation, Prediction, observe, predict
@@ -33,6 +35,7 @@ __all__ = [
     "Checked",
     "ClassroomError",
     "Exercise",
+    "Hunt",
     "Ledger",
     "Observation",
     "Prediction",
@@ -41,6 +44,7 @@ __all__ = [
     "Wrong",
     "adversary",
     "check",
+    "hunt",
     "ledger",
     "observe",
     "predict",

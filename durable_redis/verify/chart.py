@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from xml.sax.saxutils import quoteattr
 
 from durable_redis.lab.figures import BLUE, ORANGE
 from durable_redis.lab.pens import INK, LINE, PAPER, RED_TEXT, SOFT, TINT, rect, sheet, text
-from durable_redis.verify.counterexample import Counterexample, plain, said
+from durable_redis.verify.counterexample import Point, plain, said
 from durable_redis.verify.history import Call
 
 WIDTH, MARGIN = 800, 20
@@ -33,6 +34,23 @@ LONGEST = 26
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 END, BEGIN, DISC = range(3)
 """What happens at one and the same time happens in this order."""
+
+
+class Drawable(Protocol):
+    """What can be drawn: the calls on a key, those of them that are placed, and the puzzle, if there is one."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def kept(self) -> tuple[Call, ...]: ...
+    @property
+    def points(self) -> tuple[Point, ...]: ...
+    @property
+    def puzzle(self) -> Call | None: ...
+    @property
+    def expected(self) -> object: ...
 
 
 @dataclass(slots=True)
@@ -59,8 +77,8 @@ class Places:
     end: float = 0
 
 
-def draw(found: Counterexample, left_out: Sequence[Call] = ()) -> str:
-    """The counterexample as SVG.  Those `left_out` are drawn as if nobody had answered them."""
+def draw(found: Drawable, left_out: Sequence[Call] = ()) -> str:
+    """It as SVG.  Those `left_out` are drawn as if nobody had answered them."""
     bars, lanes = _bars(found, left_out)
     left = MARGIN + max(60, *(LETTER * len(name) + 16 for name in lanes))
     places = _stretched(_places(found, bars), WIDTH - MARGIN - left)
@@ -88,7 +106,7 @@ def draw(found: Counterexample, left_out: Sequence[Call] = ()) -> str:
 # -- where everything is ----------------------------------------------------------------------------------------------
 
 
-def _bars(found: Counterexample, left_out: Sequence[Call]) -> tuple[list[Bar], list[str]]:
+def _bars(found: Drawable, left_out: Sequence[Call]) -> tuple[list[Bar], list[str]]:
     """A bar for each call, and the lanes: one a client, and more for one that did not wait for its answers."""
     order = {id(point.call): number for number, point in enumerate(found.points, start=1)}
     lanes: list[str] = []
@@ -114,7 +132,7 @@ def _bars(found: Counterexample, left_out: Sequence[Call]) -> tuple[list[Bar], l
     return bars, lanes
 
 
-def _places(found: Counterexample, bars: list[Bar]) -> Places:
+def _places(found: Drawable, bars: list[Bar]) -> Places:
     """As far to the right as need be, from one time or disc to the next."""
     nodes = [(bar.until_us, END, 0) for bar in bars] + [(bar.call.began_us, BEGIN, 0) for bar in bars]
     at_us = min(bar.call.began_us for bar in bars)
@@ -161,7 +179,7 @@ def _lanes(lanes: list[str], width: int) -> Iterator[str]:
             yield text(MARGIN, y + 46, name, weight=600)
 
 
-def _threads(found: Counterexample, bars: list[Bar], places: Places, band: int) -> Iterator[str]:
+def _threads(found: Drawable, bars: list[Bar], places: Places, band: int) -> Iterator[str]:
     """From each disc, and from the puzzle, down to the band."""
     for bar in bars:
         wrong = bar.call is found.puzzle
@@ -171,7 +189,7 @@ def _threads(found: Counterexample, bars: list[Bar], places: Places, band: int) 
             yield f'<path d="M{x:.0f},{TOP + LANE * bar.lane + 51}V{band}" {line}/>'
 
 
-def _bar(bar: Bar, found: Counterexample, places: Places) -> Iterator[str]:
+def _bar(bar: Bar, found: Drawable, places: Places) -> Iterator[str]:
     wrong = bar.call is found.puzzle
     begin, end = places.times[bar.call.began_us], places.times[bar.until_us]
     y = TOP + LANE * bar.lane + 33
@@ -205,7 +223,7 @@ def _middle(bar: Bar, places: Places) -> float:
     return (places.times[bar.call.began_us] + places.times[bar.until_us]) / 2
 
 
-def _band(found: Counterexample, places: Places, y: int) -> Iterator[str]:
+def _band(found: Drawable, places: Places, y: int) -> Iterator[str]:
     """What the key is worth, from disc to disc."""
     yield rect(0, y, places.end, 28, 3, TINT, LINE, 1)
     starts = [0.0, *(places.discs[number] for number in sorted(places.discs))]
@@ -219,7 +237,7 @@ def _band(found: Counterexample, places: Places, y: int) -> Iterator[str]:
         yield f'<path d="M{x:.0f},{y}v28" stroke="{BLUE}" stroke-width="2"/>'
 
 
-def _legend(found: Counterexample, y: int) -> Iterator[str]:
+def _legend(found: Drawable, y: int) -> Iterator[str]:
     """What the shapes mean, those that there are."""
     signs = {
         "answered": any(call.answered and call is not found.puzzle for call in found.kept),

@@ -20,6 +20,7 @@ from durable_redis.memorydb.log.client import LogClient, Patience
 from durable_redis.memorydb.log.config import LogConfig
 from durable_redis.memorydb.log.node import LogNode
 from durable_redis.memorydb.record import ENGINE_VERSION, RecordError, Version, parse_version, version_text
+from durable_redis.memorydb.sealed import unsealed
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import SnapshotterConfig
 from durable_redis.memorydb.shards import Shard
@@ -48,7 +49,7 @@ class MemoryDB(Deployment):
     `freshness_percent` and `least_bytes` say when a snapshot is due (see `memorydb.shadow`).  `lease_ms`, `renew_ms`,
     `backoff_ms` and `backoff_jitter_ms` are the model's own figures (see `memorydb.config`).
     `engine_versions`: {"n1": "7.1.0"} lets a node run another engine than the others.
-    `bug`: one of `memorydb.bugs`."""
+    `bug`: one of `memorydb.bugs`, or the number of an envelope (`memorydb.sealed`)."""
 
     fails_over = True
     loses_nothing = True
@@ -76,7 +77,8 @@ class MemoryDB(Deployment):
         if not isinstance(engine_versions or {}, dict):
             raise ConfigError(f"engine_versions is written like {{'n1': '7.1.0'}}, not {engine_versions!r}")
         given: dict[str, Any] = {"replicas": replicas} | ({"shards": shards} if shards != 1 else {})
-        if bug and bug not in BUGS:
+        planted = unsealed(bug)
+        if planted and planted not in BUGS:
             raise LabError(f"no bug is called {bug!r}: there is {', '.join(BUGS)}")
         given |= {"bug": bug} if bug else {}
         given |= {"engine_versions": engine_versions} if engine_versions else {}
@@ -101,9 +103,9 @@ class MemoryDB(Deployment):
             version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
             **{name: value for name, value in options.items() if name in SNAPSHOTS},
         )
-        self._node_type = BUGS[bug].node if bug else MemoryDBServer
-        self._snapshotter_type = BUGS[bug].snapshotter if bug else Snapshotter
-        self._log_client_type = BUGS[bug].log_client if bug else LogClient
+        self._node_type = BUGS[planted].node if planted else MemoryDBServer
+        self._snapshotter_type = BUGS[planted].snapshotter if planted else Snapshotter
+        self._log_client_type = BUGS[planted].log_client if planted else LogClient
         self._versions = engine_versions or {}
 
     def shard_of(self, node: str) -> Shard:
