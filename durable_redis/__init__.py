@@ -40,6 +40,7 @@ from durable_redis.lab.run import Run, replay
 from durable_redis.lab.source import source
 from durable_redis.lab.sweep import Sweep, sweep
 from durable_redis.lab.tasks import Task
+from durable_redis.verify.bughunt import bugs
 from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.linearizability import linearizable
 
@@ -57,6 +58,7 @@ __all__ = [
     "Run",
     "Sweep",
     "Task",
+    "bugs",
     "diagram",
     "fuzz",
     "linearizable",

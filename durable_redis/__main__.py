@@ -22,6 +22,7 @@ from durable_redis.lab.schedules import ALL_FAULTS
 from durable_redis.lab.sweep import sweep
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import ModelChanged
+from durable_redis.verify.bughunt import bugs
 from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.trials import NEMESIS
 
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _replay(options)
             case "fuzz":
                 return _fuzz(options)
+            case "bugs":
+                return _bugs(options)
             case _:
                 return _sweep(options)
     except ValueError as error:  # every named error of the lab is one
@@ -96,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     fuzzer.add_argument("--fault", choices=ALL_FAULTS, action="append", help="this fault only; may be repeated")
     fuzzer.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
     fuzzer.add_argument("--json", action="store_true", help="print one JSON object")
+
+    hunter = commands.add_parser(
+        "bugs", help="hunt the bugs planted in MemoryDB: who catches each, after how many seeds?"
+    )
+    hunter.add_argument("names", metavar="NAME", nargs="*", help="such as 'no tracker' (default: all bugs)")
+    hunter.add_argument(
+        "--seeds", type=_positive, metavar="N", help="so many seeds for each at most (default: its own)"
+    )
+    hunter.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
+    hunter.add_argument("--json", action="store_true", help="print one JSON object")
     bench.add_bench_parser(commands)
     return parser
 
@@ -146,6 +159,13 @@ def _fuzz(options: argparse.Namespace) -> int:
         report = fuzz(options.deployment, seeds, nemesis, executor, progress=sys.stderr.isatty())
     print(json.dumps(report.as_json()) if options.json else report)
     return 1 if report.failures else 0
+
+
+def _bugs(options: argparse.Namespace) -> int:
+    with ProcessPoolExecutor(options.jobs) as executor:
+        report = bugs(*options.names, seeds=options.seeds, executor=executor, progress=sys.stderr.isatty())
+    print(json.dumps(report.as_json()) if options.json else report)
+    return 0 if report else 1
 
 
 def _ordinal(every: int) -> str:

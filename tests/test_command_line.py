@@ -113,7 +113,7 @@ def test_wrong_use_is_status_2(arguments, capsys):
     assert "usage:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["book", "inspect", "replay", "sweep", "fuzz", "bench"])
+@pytest.mark.parametrize("command", ["book", "inspect", "replay", "sweep", "fuzz", "bugs", "bench"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

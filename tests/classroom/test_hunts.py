@@ -44,7 +44,7 @@ def test_what_is_no_envelope_is_no_bug():
 def test_a_sealed_node_is_the_node_with_the_bug():
     for number in NUMBERS:
         sealed, plain = (MemoryDB(bug=name) for name in (f"sealed {number}", unsealed(f"sealed {number}")))
-        assert (sealed._node_type, sealed._snapshotter_type) == (plain._node_type, plain._snapshotter_type)
+        assert sealed._types == plain._types
         assert repr(sealed) == f"MemoryDB(replicas=2, bug='sealed {number}')"
 
 

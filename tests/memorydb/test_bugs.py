@@ -126,6 +126,27 @@ def a_slot_that_a_restart_takes_away(node: Node) -> bool:
     return room["n2"].node.shards.elsewhere(3300) == "n1"
 
 
+def leads_without_what_was_written(node: Node) -> bool:
+    """It wakes after a long sleep, its backoff over, and hears of the log a millisecond later."""
+    room = Room("n1", "n2", node=node)
+    room["n2"].asleep = True
+    assert room.ask("n1", "SET", "k", "v") == OK
+    room.advance(5_000)
+    room["n1"].asleep = True
+    room["n2"].timers["log s1"] = room.now + 1_000
+    room.wake("n2")
+    until_served_by(room, "n2")
+    return b"k" not in room.data("n2")
+
+
+def takes_writes_that_the_log_has_not_got(node: Node) -> bool:
+    room = Room("n1", node=node, durability="async", buffer_ms=1_000)
+    room.log.down = True
+    assert room.ask("n1", "SET", "k", "1") == OK
+    room.advance(1_500)
+    return room.ask("n1", "SET", "k", "2") == OK
+
+
 STORIES: dict[str, Callable[[Node], bool]] = {
     "answers before the commit": told_before_the_log_has_it,
     "no tracker": seen_before_the_log_has_it,
@@ -135,6 +156,8 @@ STORIES: dict[str, Callable[[Node], bool]] = {
     "backoff shorter than the lease": two_serve,
     "reads while recovering": read_before_the_log_is_applied,
     "append behind anything": deposed_leader_differs,
+    "buffer without bound": takes_writes_that_the_log_has_not_got,
+    "election without catching up": leads_without_what_was_written,
     "check, apply, serve": acknowledged_and_not_served,
     "slots decided in memory": a_slot_that_a_restart_takes_away,
     "no rollback": deposed_leader_differs,
@@ -142,7 +165,7 @@ STORIES: dict[str, Callable[[Node], bool]] = {
 
 
 OF_A_NODE = [name for name, bug in BUGS.items() if bug.node is not MemoryDBServer and bug.log_client is LogClient]
-"""The others are of the snapshotter (`test_snapshotter`), or need wires (`lab/test_logged_scenarios`)."""
+"""The others are of the snapshotter (`test_snapshotter`), of the log, or need wires: `test_bughunt` hunts them all."""
 
 
 @pytest.mark.parametrize("name", OF_A_NODE)

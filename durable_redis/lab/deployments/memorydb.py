@@ -12,19 +12,16 @@ from durable_redis.contract import Node
 from durable_redis.lab.deployments.base import ZONES, Deployment, Share, Views, redis_config, whole_number
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.routing import BySlots, Routing
-from durable_redis.memorydb.bugs import BUGS
+from durable_redis.memorydb.bugs import BUGS, Bug
 from durable_redis.memorydb.config import MemoryDBConfig
 from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.log import LogUser
-from durable_redis.memorydb.log.client import LogClient, Patience
+from durable_redis.memorydb.log.client import Patience
 from durable_redis.memorydb.log.config import LogConfig
-from durable_redis.memorydb.log.node import LogNode
 from durable_redis.memorydb.record import ENGINE_VERSION, RecordError, Version, parse_version, version_text
 from durable_redis.memorydb.sealed import unsealed
-from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.shadow import SnapshotterConfig
 from durable_redis.memorydb.shards import Shard
-from durable_redis.memorydb.snapshotter import Snapshotter
 from durable_redis.memorydb.store import ObjectStore
 from durable_redis.memorydb.store_client import STORE, StoreClient
 from durable_redis.redis.cluster.slots import equal_shares, key_slot
@@ -84,7 +81,7 @@ class MemoryDB(Deployment):
         given |= {"engine_versions": engine_versions} if engine_versions else {}
         super().__init__(given | options, clients, hardware)
         self.nodes = tuple(f"n{number + 1}" for number in range(shards * (1 + replicas)))
-        self.controls = (*LOGS, STORE, SNAPSHOTTER)
+        self.controls, self.keepers, self.stores = (*LOGS, STORE, SNAPSHOTTER), LOGS, (STORE,)
         places = {name: ZONES[(at % shards + at // shards) % len(ZONES)] for at, name in enumerate(self.nodes)}
         self.zones = places | dict(zip(LOGS, ZONES, strict=True)) | {STORE: "region", SNAPSHOTTER: "region"}
         self.shards = tuple(
@@ -103,9 +100,7 @@ class MemoryDB(Deployment):
             version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
             **{name: value for name, value in options.items() if name in SNAPSHOTS},
         )
-        self._node_type = BUGS[planted].node if planted else MemoryDBServer
-        self._snapshotter_type = BUGS[planted].snapshotter if planted else Snapshotter
-        self._log_client_type = BUGS[planted].log_client if planted else LogClient
+        self._types = BUGS[planted] if planted else Bug("", "")
         self._versions = engine_versions or {}
 
     def shard_of(self, node: str) -> Shard:
@@ -120,7 +115,7 @@ class MemoryDB(Deployment):
         return partial(self._node, node, own)
 
     def _node(self, name: str, config: MemoryDBConfig, random: Random) -> Node:
-        return self._node_type(random, name, config, self.log_user(name, config.shard, random), StoreClient())
+        return self._types.node(random, name, config, self.log_user(name, config.shard, random), StoreClient())
 
     def _all_versions(self, given: dict[str, str]) -> dict[str, str]:
         """Of every node: snapshots must be readable for the oldest (paper, section 7.1)."""
@@ -128,18 +123,21 @@ class MemoryDB(Deployment):
 
     def log_user(self, name: str, shard: str, random: Random) -> LogUser:
         """A node's way to the log of its shard."""
-        return self._log_client_type(name, shard, LOGS, random, PATIENCE)
+        return self._types.log_client(name, shard, LOGS, random, PATIENCE)
 
     def control(self, name: str) -> Program:
         if name == STORE:
             return ObjectStore
         if name == SNAPSHOTTER:
             return self._snapshotter
-        return partial(_log_node, name, LogConfig(LOGS, tuple(shard.name for shard in self.shards)))
+        return partial(self._log_node, name, LogConfig(LOGS, tuple(shard.name for shard in self.shards)))
+
+    def _log_node(self, name: str, config: LogConfig, random: Random) -> Node:
+        return self._types.log_node(random, name, config)
 
     def _snapshotter(self, random: Random) -> Node:
         logs = {shard.name: self.log_user(SNAPSHOTTER, shard.name, random) for shard in self.shards}
-        return self._snapshotter_type(random, logs, self._snapshots)
+        return self._types.snapshotter(random, logs, self._snapshots)
 
     def routing(self) -> Routing:
         return BySlots(self.nodes, key_slot)
@@ -199,10 +197,6 @@ class DurableElastiCache(MemoryDB):
         super().__init__(**options)
         given = {"durability": durability} | ({"buffer_ms": buffer_ms} if buffer_ms != 10_000 else {})
         self._options = given | self._options
-
-
-def _log_node(name: str, config: LogConfig, random: Random) -> Node:
-    return LogNode(random, name, config)
 
 
 def _key_of(shard: Shard) -> bytes:

@@ -246,11 +246,15 @@ class Replica:
     def _campaign_term(self) -> int:
         return self.ballot.term + (self.role is Role.TRIAL)
 
+    def would_elect(self, peer: str, asked: Campaign) -> bool:
+        """Rules 1 and 3 (`election`)."""
+        return self.ballot.may_vote(peer, asked.term) and complete_enough(asked.last, self.sequence.last)
+
     def _campaigned(self, peer: str, asked: Campaign, now: int) -> Effects:
         """Somebody wants a vote, or wants to know whether it would get one."""
         if self.is_blank:
             return
-        fits = self.ballot.may_vote(peer, asked.term) and complete_enough(asked.last, self.sequence.last)
+        fits = self.would_elect(peer, asked)
         if asked.trial:
             fits = fits and self.leading is None and has_passed(self.config.election_us, self.heard_us, now)
         elif fits:

@@ -1,0 +1,156 @@
+"""Nodes that are wrong about a reply, a lease, an append, their recovery, or their slots.
+
+The law of this file is that of `durable_redis.memorydb.bugs`: a bug is one part with one method overridden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, cast
+
+from durable_redis.contract import Effects
+from durable_redis.engine import Command, Session
+from durable_redis.formats.resp import ErrorReply
+from durable_redis.memorydb import admission
+from durable_redis.memorydb.caller import Answer, Caller
+from durable_redis.memorydb.leadership import Leadership, Phase
+from durable_redis.memorydb.log import EntryId, LogClient
+from durable_redis.memorydb.log.messages import AskAppend, Question
+from durable_redis.memorydb.logbook import Flight, Logbook
+from durable_redis.memorydb.migration.migrations import Migrations
+from durable_redis.memorydb.migration.ownership import Migration
+from durable_redis.memorydb.server import MemoryDBServer
+from durable_redis.memorydb.tracker import Tracker
+
+# -- the reply --------------------------------------------------------------------------------------------------------
+
+
+class AnswersAtOnce(MemoryDBServer):
+    def may_be_told(self, answer: Answer) -> bool:
+        return True
+
+
+class _SeesNoHazard(Tracker):
+    def hazard(self, keys: Iterable[bytes] | None) -> int:
+        return 0
+
+
+class ReadsAtOnce(MemoryDBServer):
+    tracker_type = _SeesNoHazard
+
+
+class _TakesUnknownForDone(Logbook):
+    def unknown(self, flight: Flight) -> None:
+        if self.server.behind.sent:
+            self.server.tracker.commit(self.server.behind.sent[-1].end)
+
+
+class BelievesInTheBest(MemoryDBServer):
+    logbook_type = _TakesUnknownForDone
+
+
+class BuffersForEver(MemoryDBServer):
+    def is_behind(self) -> bool:
+        return False
+
+
+# -- the lease --------------------------------------------------------------------------------------------------------
+
+
+class _KnowsNoLease(Leadership):
+    def serves(self, now: int) -> bool:
+        return self.phase in (Phase.LEADING, Phase.EXPIRED)
+
+
+class LeadsForEver(MemoryDBServer):
+    leadership_type = _KnowsNoLease
+
+
+class _CountsFromTheAnswer(Leadership):
+    def lease_end(self, sent_us: int, now: int) -> int:
+        return now + self.server.config.lease_ms * 1000
+
+
+class LeasesTooLong(MemoryDBServer):
+    leadership_type = _CountsFromTheAnswer
+
+
+class _IsImpatient(Leadership):
+    def backoff_us(self) -> int:
+        return self.server.config.renew_ms * 1200
+
+
+class CampaignsTooSoon(MemoryDBServer):
+    leadership_type = _IsImpatient
+
+
+# -- the condition ----------------------------------------------------------------------------------------------------
+
+
+class TriesAgain(Logbook):
+    """A conflict is taken for bad luck: the same entry is sent again, behind the entry that stood in its way."""
+
+    body = b""
+
+    def append(self, kind: str, body: bytes, now: int) -> Effects:
+        self.body = body
+        yield from super().append(kind, body, now)
+
+    def conflicted(self, tail: EntryId, now: int) -> Effects:
+        assert self.flight is not None, "an append has failed that nobody had asked for"
+        yield from self.log.append(self.flight.kind, self.body, tail, now)
+
+
+class AppendsBehindAnything(MemoryDBServer):
+    logbook_type = TriesAgain
+
+
+class RetriesAsIfNew(LogClient):
+    """The log tells a retry from another append by its token; here every try has a token of its own."""
+
+    def asked_again(self, question: Question) -> Question:
+        if not isinstance(question, AskAppend):
+            return question
+        return replace(question, token=f"{self.name}-{self.random.getrandbits(64):016x}")
+
+
+class _IsAlwaysClean(Leadership):
+    def is_clean(self) -> bool:
+        return True
+
+
+class KeepsWhatNeverHappened(MemoryDBServer):
+    leadership_type = _IsAlwaysClean
+
+
+# -- recovery ---------------------------------------------------------------------------------------------------------
+
+
+class ReadsWhileItRecovers(MemoryDBServer):
+    """Who has said READONLY does not mind old data; so it is answered also before the log is applied."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.engine.admit = self._admit
+
+    def _admit(self, session: Session, command: Command, argv: list[bytes]) -> ErrorReply | None:
+        refused = admission.refusal(self, session, command, argv)
+        asks_for_less = cast("Caller", session).reads_replica and not command.writes
+        return None if refused is admission.LOADING and asks_for_less else refused
+
+
+# -- slots ------------------------------------------------------------------------------------------------------------
+
+
+class _DecidesInMemory(Migrations):
+    """Every step counts at once, here, and the other primary is told: as if the two of them were all there is."""
+
+    def append(self, step: Migration, now: int) -> Effects:
+        data = self.server.logbook.data
+        data.ownership = data.ownership.after(step, data.at.index)
+        yield from self.server.slots_moved(now)
+
+
+class MovesSlotsByWordOfMouth(MemoryDBServer):
+    migration_type = _DecidesInMemory
