@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from durable_redis.lab.deployments import Deployment, Views
+from durable_redis.redis.cluster.slots import key_slot, slots_in
 from durable_redis.verify.judging import Case
 
 Found = tuple[int, int, str, str]
@@ -26,6 +27,11 @@ def converged(case: Case) -> Iterator[Found]:
         view = evidence.views[node]
         if view.get("role") == "replica" and held != evidence.held.get(view["primary"], held):
             yield *case.end, node, f"it holds something else than {view['primary']}, which it follows"
+        if evidence.deployment.has_log and "slots" in view and view.get("role") == "primary":
+            own = slots_in(view["slots"])
+            for _, key in held:
+                if not own >> key_slot(key) & 1:
+                    yield *case.end, node, f"it holds {key!r}, whose slot is another's"
     for probe in evidence.probes:
         if probe.outcome != "ok":
             words = b" ".join(probe.argv).decode("utf-8", "backslashreplace")
@@ -44,6 +50,9 @@ def unrest(deployment: Deployment, views: Views) -> Unrest:
         yield from _owners({node: servers[node] for node in leaders})
     else:
         yield from _one_leader(leaders, deployment.survivor(views))
+    for node, view in servers.items():
+        if view.get("migration"):
+            yield node, f"slots are on their way: {view['migration']}"
     for node, view in servers.items():
         if view.get("role") != "replica":
             continue

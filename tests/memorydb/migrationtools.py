@@ -81,9 +81,7 @@ class Room:
         deadline_us = self.playback.world.now_us + 120_000_000
         while self.playback.world.now_us < deadline_us:
             self.playback.play_to(self.playback.world.now_us + 500_000)
-            views = self.playback.views()
-            moving = any(views[name].get("migration") for name in self.deployment.nodes)
-            if self.playback.idle and not moving and not any(unrest(self.deployment, views)):
+            if self.playback.idle and not self.unrest():
                 return
 
     # -- looking -------------------------------------------------------------------------------------------------------
@@ -120,7 +118,7 @@ class Room:
 
     def judged(self) -> list[str]:
         """What does not hold of a room at rest, in sentences."""
-        found = [*self._unrest(), *self._owners(), *self._copies(), *self._strays()]
+        found = [*self.unrest(), *self._owners(), *self._copies(), *self._strays()]
         for kind, words in READS.items():
             for number in range(KEYS):
                 more = (0, -1) if kind == "l" else ()
@@ -130,13 +128,9 @@ class Room:
         verdict = check(History.of_operations(self.playback.operations()))
         return found + ([] if verdict.linearizable else [str(verdict)])
 
-    def _unrest(self) -> Iterator[str]:
-        views = self.playback.views()
-        for node, sentence in unrest(self.deployment, views):
-            yield f"{node}: {sentence}"
-        for node in self.deployment.nodes:
-            if views[node].get("migration"):
-                yield f"{node}: {views[node]['migration']} still"
+    def unrest(self) -> list[str]:
+        """What still has to come."""
+        return [f"{node}: {sentence}" for node, sentence in unrest(self.deployment, self.playback.views())]
 
     def _owners(self) -> Iterator[str]:
         owned = [self.server(shard.nodes[0]).shards.owned for shard in self.deployment.shards]

@@ -255,6 +255,17 @@ def test_only_a_primary_begins_and_only_one_at_a_time() -> None:
     assert [facts["phase"] for _, facts in room.notes("migration")].count("committed") == 4
 
 
+@pytest.mark.parametrize("apart_us", [0, 2_000, 4_000, 6_000])
+def test_two_shards_that_want_to_give_slots_to_one_another_do_not_wait_for_ever(apart_us: int) -> None:
+    """Each refuses the other's, having begun its own; and is told of the end of what has never begun there."""
+    room = Room(count=60)
+    for source, target, slots in (("n1", "n2", (0, 8000)), ("n2", "n1", (9000, 16000))):
+        room.do("command", "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", *slots, "NODE", target, node=source)
+        room.playback.play_to(room.playback.world.now_us + apart_us)
+    room.rest()
+    assert room.unrest() == []
+
+
 def test_an_operator_looks_and_cancels() -> None:
     room = Room()
     assert "no migration from here" in error(room.command("CLUSTER", "CANCELSLOTMIGRATIONS", node="n1"))

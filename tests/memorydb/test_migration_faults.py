@@ -194,7 +194,25 @@ def test_a_beginning_that_comes_after_the_end_is_old_news(target: LogRoom) -> No
     target.advance(500)
     for verb in ("BEGIN", "COMMIT", "ABANDON"):
         assert said(target, verb, connection="late") == [report("closed"), OK]
-    assert phases_of(target) == ["abandoned", "over"]
+    assert phases_of(target) == ["abandoned"]
+
+
+def test_what_never_began_is_abandoned_beside_a_migration_that_goes_on() -> None:
+    """The source of s3-9 has changed its mind: it need not wait for the end of s1-5, which might wait for it."""
+    thirds = (Shard("s1", ("n1",), 0, 8191), Shard("s2", ("n2",), 8192, 9999), Shard("s3", ("n3",), 10_000, 16_383))
+    target = LogRoom("n2", shards=thirds, shard="s2")
+    said(target, "BEGIN")
+    said(target, "DATA", DATA)
+    for verb in ("BEGIN", "ABANDON", "BEGIN"):
+        target.send("n2", "MIGRATION", verb, "s3", 9, 16_000, connection="s3")
+        target.advance(20)
+    refused, *told = target.told("n2", "s3")
+    assert "takes part in another migration" in error(refused)
+    assert told == [OK, [b"migration", 9, b"closed"], [b"migration", 9, b"closed"], OK], "BEGIN is old news by then"
+    assert "takes part in another" in error(target.ask("n2", "MIGRATION", "ABANDON", "s1", 6, 7, connection="s1"))
+    assert said(target, "DATA", DATA) == [OK]
+    assert said(target, "PREPARE", *GOOD)[-1] == report("prepared")
+    assert phases_of(target) == ["begun", "abandoned", "prepared"]
 
 
 def test_data_on_another_connection_are_not_taken(target: LogRoom) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -88,10 +89,10 @@ def test_no_step_comes_out_of_order() -> None:
     for phases in itertools.product(Phase, repeat=2):
         legal = phases[0] in TRANSITIONS[Phase.OVER] and phases[1] in TRANSITIONS[phases[0]]
         if legal:
-            walked(Ownership("s2"), *phases)
+            walked(Ownership("s1"), *phases)
         else:
             with pytest.raises(OwnershipError, match="does not lead to"):
-                walked(Ownership("s2"), *phases)
+                walked(Ownership("s1"), *phases)
 
 
 def test_a_step_of_another_migration_is_refused() -> None:
@@ -104,9 +105,23 @@ def test_a_step_of_another_migration_is_refused() -> None:
 
 
 def test_a_target_remembers_what_it_has_closed() -> None:
-    assert walked(Ownership("s2"), Phase.ABANDONED, number=5).closed == {"s1": 5}, "also what it had never heard of"
     assert walked(Ownership("s2"), *ALL_THE_WAY).closed == {"s1": 17}
     assert walked(Ownership("s1"), *ALL_THE_WAY).closed == {}
+
+
+def test_what_has_never_begun_is_closed_by_one_step_and_changes_nothing_else() -> None:
+    never = step(Phase.ABANDONED, 5, source="s3")
+    for phases in ((), (Phase.BEGUN,), (Phase.BEGUN, Phase.PREPARED), ALL_THE_WAY):
+        for source, target in (("s1", "s2"), ("s2", "s1")):
+            before = walked(Ownership("s2"), *phases, source=source, target=target)
+            after = before.after(never, 30)
+            assert after == replace(before, closed={**before.closed, "s3": 5})
+            with pytest.raises(OwnershipError):
+                after.after(never, 31)
+    with pytest.raises(OwnershipError):
+        Ownership("s3").after(never, 30)
+    with pytest.raises(OwnershipError, match="cannot follow on"):
+        walked(Ownership("s2"), Phase.BEGUN).after(step(Phase.ABANDONED, 18), 30)
 
 
 # -- in the log and in snapshots ---------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ class Migrations:
     def lead(self) -> None:
         """This node leads: go on with what the log says, and with nothing else."""
         self.source, self.target = Source(self.server), Target(self.server)
+        self.last = self.server.logbook.data.ownership.migration or self.last
 
     def follow(self) -> Effects:
         """It leads no more."""
@@ -68,8 +69,10 @@ class Migrations:
 
     def entered(self, now: int) -> Effects:
         """A step is in the log, and so in force."""
-        migration = self.server.logbook.data.ownership.migration
+        migration, before = self.server.logbook.data.ownership.migration, self.last
         self.last = migration or (self.last and self.last.step(Phase.OVER))
+        if self.last == before:
+            return  # it was about another one, which has never begun here
         if not self.server.leadership.leads or self.last is None:
             return
         side = self.source if self.last.source == self.server.config.shard else self.target

@@ -13,6 +13,10 @@ A migration leaves the same steps in two logs, each an entry of the kind "slots"
     ABANDONED    the slots stay where they were
     OVER         whoever does not own the slots has deleted what it had of them; another migration may begin
 
+A target may be told to abandon what has never begun there.  Then ABANDONED is all that its log has of it: nothing is to
+be deleted, and a migration of other slots that is under way there goes on.  (If it had to be over first, two shards
+that want to give slots to one another at the same time would wait for each other for ever.)
+
 The source is the coordinator of a two-phase commit, the target its only participant.  How the real service names its
 messages and who coordinates is not published: that is the model's own choice, and so is that a shard takes part in one
 migration at a time.
@@ -46,7 +50,7 @@ class Phase(Enum):
 
 
 TRANSITIONS = {
-    Phase.OVER: (Phase.BEGUN, Phase.ABANDONED),  # a target may be told of the end of what it has never heard of
+    Phase.OVER: (Phase.BEGUN,),
     Phase.BEGUN: (Phase.PREPARED, Phase.ABANDONED),
     Phase.PREPARED: (Phase.COMMITTED, Phase.ABANDONED),
     Phase.COMMITTED: (Phase.OVER,),
@@ -147,6 +151,8 @@ class Ownership:
 
     def after(self, step: Migration, index: int) -> Ownership:
         """The state after a step that stands at this place of the log.  Raises OwnershipError, if it may not."""
+        if self.is_unheard_of(step):
+            return replace(self, closed={**self.closed, step.source: step.number})
         if step.phase not in TRANSITIONS[self.phase]:
             raise OwnershipError(f"{self.phase.value} does not lead to {step.phase.value}")
         if self.shard not in (step.source, step.target) or step.source == step.target:
@@ -165,6 +171,12 @@ class Ownership:
             return replace(following, gained=self.gained | step.slots, given=_without_nothing(given))
         given[step.target] = given.get(step.target, 0) | step.slots
         return replace(following, gained=self.gained & ~step.slots, given=_without_nothing(given))
+
+    def is_unheard_of(self, step: Migration) -> bool:
+        """The end of a migration to this shard that has never begun here.  (A source has one at a time.)"""
+        is_end = step.phase is Phase.ABANDONED and self.shard == step.target != step.source
+        begun = self.migration is not None and self.migration.source == step.source
+        return is_end and not begun and step.number > self.closed.get(step.source, 0)
 
     # -- in a snapshot -----------------------------------------------------------------------------------------------
 

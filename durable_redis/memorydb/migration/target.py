@@ -6,6 +6,7 @@
     PREPARE, a checksum      PREPARED, if the data here have the same; else ABANDONED    "prepared"; "closed"
     COMMIT                   COMMITTED: the slots are served from here on; OVER          "closed"
     ABANDON                  ABANDONED; what was got of the data is deleted; OVER        "closed"
+                             of what has never begun here: ABANDONED, and no more
 
 The laws of this file:
 
@@ -14,7 +15,7 @@ The laws of this file:
   which the data came is lost, and that another primary finds BEGUN in its log.
 * Nothing is said to the source that is not in this log, behind which nobody else has written.  So a primary that has
   been replaced, and does not know it, cannot confirm anything; also not that it has never heard of a migration, which
-  is why ABANDONED is appended even then.
+  is why ABANDONED is appended even then, and even while another one is under way.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Target:
     """This primary's part, as long as it leads.
 
     * `demand`: what is to be done; `connection`: who has said it, and is told what has come of it.
+    * `unheard_of`: the end of a migration that has never begun here, and the connection on which that was said.
     * `agrees`: the data here have the checksum of the source; None: it has not been computed.
     * `why`: what has ended in ABANDONED."""
 
@@ -61,6 +63,7 @@ class Target:
         self.server = server
         self.demand: Demand | None = None
         self.connection = ""
+        self.unheard_of: tuple[Migration, str] | None = None
         self.agrees: bool | None = None
         self.why = ""
         self.cleaning = Cleaning(server)
@@ -89,11 +92,14 @@ class Target:
             return OK
         if migration is not None and demand.is_about(migration):
             self._reports.append((connection, demand.number, migration.phase.value))
+        elif self._ownership.is_unheard_of(end := self._step(Phase.ABANDONED, demand)) and demand.verb == "ABANDON":
+            self.unheard_of = end, connection
+            return OK
         elif self._ownership.migration is not None:
             return ErrorReply(f"ERR {self.server.config.shard} takes part in another migration")
-        elif demand.verb not in ("BEGIN", "ABANDON"):
+        elif demand.verb != "BEGIN":
             return ErrorReply(f"ERR {self.server.config.shard} knows of no migration {demand.source}-{demand.number}")
-        elif demand.verb == "BEGIN" and demand.slots & self.server.shards.owned:
+        elif demand.slots & self.server.shards.owned:
             return ErrorReply(f"ERR {self.server.config.shard} has these slots already")
         self.demand, self.connection = demand, connection
         return OK
@@ -116,6 +122,8 @@ class Target:
     def due(self) -> Migration | None:
         """The step that is to be appended next, if there is one."""
         migration, demand = self.migration, self.demand
+        if self.unheard_of is not None and self._ownership.is_unheard_of(self.unheard_of[0]):
+            return self.unheard_of[0]
         if migration is None:
             return self._first()
         verb = demand.verb if demand is not None and demand.is_about(migration) else ""
@@ -135,14 +143,14 @@ class Target:
         return None
 
     def _first(self) -> Migration | None:
-        """A migration begins, or one ends that has never begun here."""
-        demand, shard = self.demand, self.server.config.shard
+        """A migration begins."""
+        demand = self.demand
         if demand is None or self._ownership.migration is not None or demand.number <= self._closed(demand.source):
             return None
-        if demand.verb == "BEGIN" and not self._hears_the_source:
-            return None
-        phase = Phase.BEGUN if demand.verb == "BEGIN" else Phase.ABANDONED
-        return Migration(phase, demand.number, demand.source, shard, demand.slots)
+        return self._step(Phase.BEGUN, demand) if self._hears_the_source else None
+
+    def _step(self, phase: Phase, demand: Demand) -> Migration:
+        return Migration(phase, demand.number, demand.source, self.server.config.shard, demand.slots)
 
     @property
     def _hears_the_source(self) -> bool:
@@ -178,6 +186,11 @@ class Target:
             found, count = checksum_of(self.server.engine, migration.slots, demand.passed_ms)
             yield Compute("replay", count)
             self.agrees = found == demand.checksum
+        if self.unheard_of is not None and not self._ownership.is_unheard_of(self.unheard_of[0]):
+            end, connection = self.unheard_of
+            if end.number <= self._closed(end.source):
+                self._reports.append((connection, end.number, CLOSED))
+            self.unheard_of = None
         reports, self._reports = self._reports, []
         for connection, number, word in reports:
             if connection in self.server.clients:
