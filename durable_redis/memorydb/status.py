@@ -15,9 +15,10 @@ def status(server: MemoryDBServer) -> Mapping[str, Any]:
     """`position` is the id of the last entry that is in the data."""
     leadership, logbook = server.leadership, server.logbook
     leads = leadership.leads
+    led_last = leadership.leader == server.name  # before it was started again, and nobody has since
     return {
         "role": "primary" if leads else "replica",
-        "primary": "" if leads else leadership.leader,
+        "primary": "" if leads or led_last else leadership.leader,
         "link": "" if leads else "up" if logbook.is_caught_up else "down",
         "phase": leadership.phase.value,
         "ready": server.ready,

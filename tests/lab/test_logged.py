@@ -149,6 +149,18 @@ def test_without_replicas_the_node_itself_comes_back_with_everything() -> None:
     assert run.command("SET", "a", "b") == OK
 
 
+def test_a_node_that_has_led_and_was_started_again_follows_nobody_and_least_of_all_itself() -> None:
+    run = run_of(replicas=1)
+    run.crash("n1", "power loss")
+    run.crash("n2", "power loss")
+    run.restart("n1")
+    run.restart("n2")
+    run.play(until_ms=run.now_ms + 100)
+    views = run.playback.views()
+    assert [views[name]["ready"] for name in ("n1", "n2")] == [True, True]
+    assert [views[name]["primary"] for name in ("n1", "n2")] == ["", "n1"]
+
+
 def test_a_handover_loses_nothing_and_takes_a_moment() -> None:
     run = run_of(replicas=2)
     run.write(200, every_ms=10)
