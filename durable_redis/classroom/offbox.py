@@ -97,7 +97,7 @@ def _told(steps: list[Step], sentences: dict[str, str]) -> Iterator[tuple[int, s
 
 def _lines(found: Iterator[tuple[int, str]]) -> str:
     lines = [f"{at_us / 1000:9.3f} ms  {words}" for at_us, words in found]
-    return "\n".join(fill(line, 105, subsequent_indent=" " * 23) for line in lines)
+    return "\n".join(fill(line, 95, subsequent_indent=" " * 23) for line in lines)
 
 
 def comeback(run: Run, node: str) -> str:

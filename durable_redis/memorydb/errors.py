@@ -41,4 +41,4 @@ class NewerEngine(RecoveryError):
 
 
 class WrongPrefix(RecoveryError):
-    """The log's running checksum here is another: a snapshot, or a copy, has not seen what the log says came before."""
+    """The log's running checksum here is another: this has not seen what the log says came before."""

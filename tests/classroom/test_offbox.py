@@ -25,7 +25,7 @@ def test_a_comeback_is_told_until_the_node_serves_or_until_it_cannot() -> None:
     run = scenarios.play("released-snapshot-rots")
     told = offbox.comeback(run, "n1")
     assert words(told) == ["start", "list", "load", "refuse", "load", "ask", "replay", "stand", "lead"]
-    assert max(map(len, told.splitlines())) <= 105
+    assert max(map(len, told.splitlines())) <= 95
     assert offbox.in_log(scenarios.play("rotten-snapshot-unread"))[0] == "k87"
     unread = scenarios.play("rotten-snapshot-unread")
     assert words(offbox.comeback(unread, "n1")) == ["start", "list", "load", "refuse", "ask", "refuse", "wait"]
