@@ -108,6 +108,15 @@ class Client:
         self.planned.append(operation)
         return operation
 
+    def plan_now(self, argv: list[bytes], now_us: int, to: str = "") -> Operation:
+        """Add an operation that comes before all that are not due yet."""
+        operation = self.plan(argv, now_us, to=to)
+        later = [self.planned.pop()]
+        while self.planned and self.planned[-1].due_us > now_us:
+            later.append(self.planned.pop())
+        self.planned += [later[0], *reversed(later[1:])]
+        return operation
+
     def hang_up(self, peers: list[str]) -> None:
         """At the next event, leave these connections: a person who starts `redis-cli` again."""
         self._hangs_up_on = peers if self.waiting is None else []

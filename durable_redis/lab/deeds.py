@@ -125,9 +125,14 @@ class Deeds:
         argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         client = self.playback.client(OPERATOR)
         client.hang_up([peer for peer, link in client.links.items() if not self.playback.reaches(link)])
-        operation = client.plan(argv, EPOCH_US + self.world.now_us, to=self.playback.known(node) if node else "")
+        operation = client.plan_now(argv, EPOCH_US + self.world.now_us, self.playback.known(node) if node else "")
         self.world.ask(OPERATOR, ("command", *argv), TimerFired(ALARM))
         return operation
+
+    def migrate(self, slots: str | int | tuple[int, int], to: str) -> Operation:
+        """Ask for slots to move to another shard, as an operator would.  Raises NotNow while nobody serves them."""
+        words, node = self.deployment.migration(self.playback.views(), slots, to)
+        return self.command(*words, node=node)
 
     def crash(self, node: str, kind: str, tail: TailKept = "seeded") -> faults.Crashed:
         """Crash a node: "process kill", "power loss" or "disk loss"."""

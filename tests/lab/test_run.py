@@ -172,7 +172,7 @@ def test_a_refused_act_in_the_past_leaves_no_branch() -> None:
         ("write", (10**9,), "write 1 to 100,000"),
         ("write", ("many",), "cannot be done: "),
         ("command", (), "command\\(\\) needs the words of a command"),
-        ("dance", (), "there is no action 'dance': choose one of write, read, work, read_replica, command, crash"),
+        ("dance", (), "there is no action 'dance': choose one of write, read, work, read_replica, command, migrate"),
     ],
 )
 def test_wrong_acts_are_named_and_leave_the_run_as_it_was(verb: str, arguments: tuple[object, ...], said: str) -> None:
@@ -192,6 +192,22 @@ def test_an_operator_waits_for_a_command_that_takes_longer_than_a_client_would_w
     assert run.command("WAIT", 2, 3_000) == 1
     assert 3_000 <= run.now_ms - begun_ms < 3_200
     assert [operation.outcome for operation in run.playback.client("you").operations] == ["ok", "ok"]
+
+
+def test_a_command_does_not_wait_for_reads_that_are_not_due_yet() -> None:
+    """And they come afterwards, each at its time, its READONLY in front of it."""
+    run = dr.MemoryDB(replicas=1).start(seed=1)
+    run.read_replica("n2", count=8, every_ms=500)
+    run.play(run.now_ms + 1_200)
+    before_ms = run.now_ms
+    assert run.command("SET", "x", "1") == Status(b"OK")
+    assert run.now_ms - before_ms < 50
+    run.play()
+    you = run.playback.client("you").operations
+    reads = [operation for operation in you if operation.argv[0] != b"SET"]
+    assert {operation.outcome for operation in you} == {"ok"}
+    assert all(0 <= operation.sent_us - operation.due_us < 50_000 for operation in reads)
+    assert dr.replay(run.replay_string()).digest() == run.digest()
 
 
 def test_a_command_that_nobody_answers() -> None:
