@@ -1,13 +1,14 @@
-"""Random schedules of faults, for fuzzing; and how a schedule that fails is made small.
+"""Random schedules of faults, and of moves of slots, for fuzzing; and how a schedule that fails is made small.
 
 The law of this file: a schedule is drawn from its seed, the deployment's machines and a `Nemesis`, and from nothing
 else.  It knows no room and plays nothing: whether one of its actions is possible by then (a crash of what is down
 already) shows when it is played, and `play` leaves out what is not.  That keeps every part of a schedule removable.
 
 How one is drawn.  First the number of troubles; then for each trouble its kind, its moment, how long it lasts, and whom
-it hits.  A trouble is the fault, and what ends it: mostly two actions.  Ends may cross: there is one network, so that a
-heal ends every cut, and a restored zone starts whoever is down in it.  At `end_ms` everything is mended, whatever was
-drawn: links whole and fast, zones restored, disks fast, clocks right.  From then on convergence may be judged.
+it hits.  A trouble is the fault, and what ends it: mostly two actions.  Where slots can move from shard to shard, some
+of them do meanwhile.  Ends may cross: there is one network, so that a heal ends every cut, and a restored zone starts
+whoever is down in it.  At `end_ms` everything is mended, whatever was drawn: links whole and fast, zones restored,
+disks fast, clocks right.  From then on convergence may be judged.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from durable_redis.lab.deployments import Deployment
+from durable_redis.lab.deployments import Deployment, MemoryDB
 from durable_redis.lab.deployments.base import ZONES
-from durable_redis.lab.errors import LabError
+from durable_redis.lab.errors import LabError, NotNow
 from durable_redis.lab.playback import Playback
 from durable_redis.sim.faults import CRASHES, FaultError
 from durable_redis.sim.scenario import Action
@@ -37,6 +38,8 @@ none, of what a server writes."""
 DELAYS_MS = (5, 50, 500)
 SLOW_DISKS_MS = (20, 200, 2_000)
 SKEWS_MS = (-10_000, -500, 500, 10_000)
+MOVING_MS = 40
+"""About as long as slots are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def draw(seed: int, deployment: Deployment, nemesis: Nemesis | None = None) -> S
         begins, ends = targets.trouble(random, fault, lasts_ms)
         troubles += [_at(begin_ms, *call) for call in begins]
         troubles += [_at(begin_ms + lasts_ms, *call) for call in ends]
+    troubles += _moves(deployment, seed, nemesis, [action.at_us or 0 for action in troubles])
     troubles.sort(key=lambda action: action.at_us or 0)  # stable: of two at one moment, the one drawn first
     return Schedule(tuple(troubles), _mending(targets, nemesis))
 
@@ -103,7 +107,7 @@ def play(playback: Playback, schedule: Schedule) -> tuple[Action, ...]:
     for action in schedule.actions:
         try:
             playback.perform(action)
-        except FaultError:  # such as a crash of what is down already
+        except (FaultError, NotNow):  # such as a crash of what is down already
             continue
         done.append(action)
     return tuple(done)
@@ -220,6 +224,25 @@ class _Targets:
 
 def _at(at_ms: int, verb: str, *arguments: Any) -> Action:
     return Action(verb, arguments, at_us=at_ms * 1_000)
+
+
+def _moves(deployment: Deployment, seed: int, nemesis: Nemesis, times_us: list[int]) -> list[Action]:
+    """Slots that are asked to move to another shard meanwhile, up to three times, where there are shards: no fault, but
+    faults may come in between.  They do in about half of the cases: then a move begins just before one of these times.
+    Their luck is their own, so that they change nobody else's."""
+    if not isinstance(deployment, MemoryDB) or len(deployment.shards) == 1:
+        return []
+    random = Random(f"{seed}/moves")
+    moves = []
+    for _ in range(random.randint(0, 3)):
+        source, target = random.sample(deployment.shards, 2)
+        first = random.randrange(source.first, source.last)
+        last = random.randrange(first, source.last)  # never all of its slots
+        begin_ms = random.randrange(nemesis.begin_ms, nemesis.end_ms)
+        if times_us and random.random() < 0.5:
+            begin_ms = max(nemesis.begin_ms, random.choice(times_us) // 1000 - random.randrange(MOVING_MS))
+        moves.append(_at(begin_ms, "migrate", (first, last), target.name))
+    return moves
 
 
 def _mending(targets: _Targets, nemesis: Nemesis) -> tuple[Action, ...]:

@@ -16,6 +16,7 @@ from durable_redis.lab.errors import LabError
 from durable_redis.sim.disk import TailKept
 
 if TYPE_CHECKING:
+    from durable_redis.lab.client import Operation
     from durable_redis.lab.deployments import Deployment
     from durable_redis.lab.playback import Playback
 
@@ -24,7 +25,7 @@ TIMED = (
     *("cut", "partition", "delay", "heal_network", "pause", "skew", "outage", "restore"),
 )
 """The verbs that take `at_ms`."""
-WAITING = ("restart", "restore", "command")
+WAITING = ("restart", "restore", "command", "migrate")
 """The verbs that play on until something has happened."""
 SETTLING_US = 60_000_000
 """How long `play()` waits for the clients to finish, and a restart for the recovery, in the room's time."""
@@ -73,24 +74,26 @@ class Verbs(ABC):
         """Send one command as an operator, and wait for the answer.  `node`: to this one, and not to where the
         deployment would send a client."""
         options: dict[str, Any] = {"node": node} if node else {}
-        operation = self.act("command", *words, **options)
+        return self._answer(self.act("command", *words, **options))
+
+    def _answer(self, operation: Operation) -> Reply:
+        """Wait for it."""
         self.playback.play_while(lambda: operation.outcome == "waiting", OPERATOR_TIMEOUT_US)
         self._done()
+        name = operation.argv[0].decode("utf-8", "backslashreplace")
         ended = operation.node and not self.playback.world.machines[operation.node].up
-        if ended and str(words[0]).upper() == "SHUTDOWN":
+        if ended and name.upper() == "SHUTDOWN":
             return None  # the server's answer to this is that it hangs up
         if operation.outcome in ("unknown", "waiting"):
-            raise LabError(f"{words[0]!r} was not answered: the server is down, or too slow")
-        reply: Reply = operation.reply
-        return reply
+            raise LabError(f"{name!r} was not answered: the server is down, or too slow")
+        return operation.reply
 
     def migrate(self, slots: str | int | tuple[int, int], to: str) -> Reply:
         """Ask for slots to move to another shard of a MemoryDB: the slot of a key (`run.migrate("{user7}", "s2")`), one
         slot by its number, or a range, both ends included.  `to` is the shard.  The answer comes before they move.
 
-        The operator's command behind it, CLUSTER MIGRATESLOTS, is what a replay string shows."""
-        words, node = self.deployment.migration(self.playback.views(), slots, to)
-        return self.command(*words, node=node)
+        Behind it is an operator's command, CLUSTER MIGRATESLOTS."""
+        return self._answer(self.act("migrate", slots, to))
 
     def info(self, node: str, section: str = "") -> dict[str, str]:
         """INFO of a node, by field: `run.info("n1", "replication")["master_repl_offset"]`.  Sent as a command."""

@@ -19,6 +19,7 @@ from durable_redis.lab import receipt as receipts
 from durable_redis.lab.client import Operation
 from durable_redis.lab.deployments import DataServer
 from durable_redis.lab.errors import LabError
+from durable_redis.redis.cluster.slots import SlotSet, parse_slots
 from durable_redis.sim.journal import Step
 from durable_redis.sim.machine import Machine
 
@@ -83,6 +84,13 @@ class Evidence:
             for number, step in enumerate(self.steps, start=1)
             if type(step.what) is Note and step.what.kind in kinds
         ]
+
+    def moved_slots(self) -> SlotSet:
+        """Every slot that a migration was about, whatever became of it: the primaries have noted it."""
+        moved = 0
+        for _, _, facts in self.notes("migration"):
+            moved |= parse_slots(facts["slots"])
+        return moved
 
 
 class Witness:

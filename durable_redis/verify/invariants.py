@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from durable_redis.sim import EPOCH_US
-from durable_redis.verify import convergence, epochs, leases, onereplica, promises
+from durable_redis.verify import convergence, epochs, leases, moves, onereplica, promises
 from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.judging import Case, Finding, Judge
 from durable_redis.verify.reference import ANSWER, INVENTED, OFFSET, SHARED_ID, UNASKED
@@ -134,6 +134,7 @@ JUDGES = (
         promises.buffer_is_bounded,
     ),
     Judge("one copy", "one server is linearizable, across every crash that its log survives", promises.one_copy),
+    Judge("slots move whole", "a slot that moves takes every acknowledged write along, once", moves.moved_keep),
     Judge("one past", "what a client reads from one replica of a log never goes back", onereplica.one_past),
     Judge("convergence", "mended and left alone, everybody has the same truth", convergence.converged),
 )

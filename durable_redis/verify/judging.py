@@ -44,9 +44,11 @@ class Case:
     def lost(self) -> list[Write]:
         """The acknowledged writes that are not in the history of the server that answers for their keys at the end.
 
-        Where there is no such server, nobody can say."""
+        Where there is no such server, nobody can say; and of keys that may have moved, `moves` does."""
         lost = []
         for write in self.reference.writes.values():
+            if any(map(self.reference.has_moved, write.operation.argv[1:2])):
+                continue
             place = self.reference.at.get(self.home(write))
             if write.operation.outcome == "ok" and place is not None and not place.holds(write):
                 lost.append(write)

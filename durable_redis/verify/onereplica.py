@@ -56,7 +56,7 @@ def gone_back(case: Case, by_node: bool) -> Iterator[Found]:
         if operation.outcome != "ok" or rule is None or not rule.only_reads:
             continue
         home = case.evidence.homes.get(operation.argv[1], "")
-        if home not in case.reference.at:
+        if home not in case.reference.at or case.reference.has_moved(operation.argv[1]):
             continue  # nobody can say in which order the writes were
         if home not in orders:
             orders[home] = states_of(case.reference.at[home])

@@ -17,6 +17,7 @@ from typing import Any
 
 from durable_redis.contract import Exit
 from durable_redis.lab.client import Operation
+from durable_redis.redis.cluster.slots import key_slot
 from durable_redis.sim.faults import Crashed
 from durable_redis.verify.evidence import Evidence, Held, Sighting
 from durable_redis.verify.models import RULES, comparable
@@ -46,11 +47,13 @@ class Misfit:
 class Reference:
     """The tree of a run, and what in the run does not fit it.
 
+    * `moved`: slots that have moved from shard to shard, of whose keys nothing is said here (`moves`).
     * `streams`: by replication id.  `writes`: by (connection, number of the command on it).
     * `trail`: (sighting, place) for everything that was seen of a server; `at`: where each is at the end.
     """
 
     def __init__(self, evidence: Evidence) -> None:
+        self.moved = evidence.moved_slots()
         self.streams: dict[str, Stream] = {}
         self.writes: dict[tuple[str, int], Write] = {}
         self.trail: list[tuple[Sighting, Place]] = []
@@ -73,6 +76,17 @@ class Reference:
         for _, node in ends:
             self._ended(node)
         self._compare_the_end(evidence)
+
+    def has_moved(self, key: bytes) -> bool:
+        """Whether the slot of this key may have moved."""
+        return bool(self.moved) and bool(self.moved >> key_slot(key) & 1)
+
+    def _alike(self, held: Held, other: Held) -> bool:
+        """Whether two data sets are the same, but for keys that may have moved."""
+        return self._judged(held) == self._judged(other)
+
+    def _judged(self, held: Held) -> Held:
+        return {key: state for key, state in held.items() if not self.has_moved(key[1])} if self.moved else held
 
     # -- one sighting after the other --------------------------------------------------------------------------------
 
@@ -119,7 +133,7 @@ class Reference:
                 self._misfit(SHARED_ID, sighting, f"it follows under the id {sighting.replid[:8]}, which nobody took")
         else:
             why, base = START, self._found(node, sighting.held)
-            if base is None and sighting.held:
+            if base is None and self._judged(sighting.held):
                 base = self._past.get(node)  # so that nobody objects to what follows from it
                 what = _difference(base.held if base is not None else {}, sighting.held)
                 self._misfit(INVENTED, sighting, f"it has started with data that no primary ever had: {what}")
@@ -152,7 +166,7 @@ class Reference:
         own = list(self._past[node].way_back()) if node in self._past else []
         for last in [*own, *(stream.last for stream in reversed(self.streams.values()))]:
             for size in range(last.size, -1, -1):
-                if (place := Place(last.stream, size)).held == held:
+                if self._alike((place := Place(last.stream, size)).held, held):
                     return place
         return None
 
@@ -173,7 +187,8 @@ class Reference:
                 OFFSET, sighting, f"{_words(operation)} ends at {sighting.offset}, the one before at {stream.ends[-1]}"
             )
         held, reply = apply(operation, stream.last.held, self._database(*key))
-        right = reply == comparable(tuple(operation.argv), operation.reply)
+        moved = any(map(self.has_moved, operation.argv[1:2]))
+        right = moved or reply == comparable(tuple(operation.argv), operation.reply)
         if operation.outcome == "ok" and not (right or self._astray.get(sighting.node)):
             self._misfit(
                 ANSWER, sighting, f"the answer to {_words(operation)} was {operation.reply!r}, and should be {reply!r}"
@@ -204,9 +219,9 @@ class Reference:
     # -- comparing ---------------------------------------------------------------------------------------------------
 
     def _compare(self, sighting: Sighting, place: Place) -> None:
-        fits = place.held == sighting.held
+        fits = self._alike(place.held, sighting.held)
         if not fits and not self._astray.get(sighting.node):
-            what = _difference(place.held, sighting.held)
+            what = _difference(self._judged(place.held), self._judged(sighting.held))
             self._misfit(
                 INVENTED, sighting, f"at byte {sighting.offset} of {place.stream} ({sighting.kind}) it holds {what}"
             )
@@ -217,8 +232,8 @@ class Reference:
         at_us = evidence.steps[-1].at_us if evidence.steps else 0
         for node, held in evidence.held.items():
             place = self.at.get(node)
-            if place is not None and place.held != held and not self._astray.get(node):
-                what = _difference(place.held, held)
+            if place is not None and not (self._alike(place.held, held) or self._astray.get(node)):
+                what = _difference(self._judged(place.held), self._judged(held))
                 self.misfits.append(Misfit(INVENTED, last, at_us, node, f"at the end it holds {what}"))
 
     def _misfit(self, kind: str, sighting: Sighting, sentence: str) -> None:

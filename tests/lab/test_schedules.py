@@ -132,6 +132,36 @@ def test_of_a_log_all_zones_are_hit_and_one_disk_may_be_lost_and_clocks_are_wron
     assert errors == {-124, -12, 0, 12, 124}
 
 
+def test_where_there_are_shards_slots_move_often_just_before_something_else_happens() -> None:
+    memorydb = dr.MemoryDB(replicas=1, shards=3)
+    moves, near, counts = [], 0, Counter[int]()
+    for seed in range(60):
+        drawn = draw(seed, memorydb, Nemesis(begin_ms=500)).troubles
+        here = [action for action in drawn if action.verb == "migrate"]
+        others_us = [action.at_us or 0 for action in drawn if action.verb != "migrate"]
+        near += sum(any(0 <= at_us - (move.at_us or 0) <= 40_000 for at_us in others_us) for move in here)
+        counts[len(here)] += 1
+        moves += here
+    assert set(counts) == {0, 1, 2, 3}
+    assert 0.4 < near / len(moves) < 0.6
+    assert {move.arguments[1] for move in moves} == {"s1", "s2", "s3"}
+    for (first, last), target in [move.arguments for move in moves]:
+        (source,) = [shard for shard in memorydb.shards if shard.has(first)]
+        assert source.first <= first <= last < source.last, "never all that a shard began with"
+        assert source.name != target
+    assert all(500_000 <= (move.at_us or 0) < 21_000_000 for move in moves)
+    alone = [*draw(3, dr.MemoryDB(replicas=5)).troubles, *draw(3, dr.RedisCluster()).troubles]
+    assert "migrate" not in {action.verb for action in alone}
+
+
+def test_slots_that_nobody_serves_now_move_another_time() -> None:
+    playback = Playback(dr.MemoryDB(replicas=0, shards=2), 0)
+    crash, move = Action("crash", ("n1", "power loss"), at_us=1_000_000), Action("migrate", (7, "s2"), at_us=1_100_000)
+    assert play(playback, Schedule((crash, move), ())) == (crash,)
+    with pytest.raises(dr.LabError, match="slots move to another shard: there is s1, s2"):
+        play(playback, Schedule((Action("migrate", (7, "s9"), at_us=1_200_000),), ()))
+
+
 @pytest.mark.parametrize("deployment", [Three(), Redis(appendonly=True)], ids=repr)
 @pytest.mark.parametrize("seed", range(6))
 def test_at_the_end_everything_is_mended_and_the_run_can_be_replayed(deployment: Redis, seed: int) -> None:

@@ -11,6 +11,7 @@ from stories import Story, Trio
 from durable_redis.contract import Note
 from durable_redis.formats.resp import ErrorReply
 from durable_redis.lab.deployments import Redis
+from durable_redis.redis.cluster.slots import key_slot
 from durable_redis.sim import EPOCH_US
 from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.invariants import JUDGES, judge
@@ -495,6 +496,58 @@ def test_what_is_read_from_one_replica_never_goes_back(answers: tuple[str, ...],
     found = judge(story.evidence())
     assert [one.judge for one in found] == (["one past"] if sentence else [])
     assert all(sentence in one.sentence for one in found)
+
+
+X = (0, b"x")
+
+
+def moved(held: dict[tuple[int, bytes], Any], left_behind: bool = False) -> Evidence:
+    """x and its slot go from n1, which n3 follows, to n2, which then holds this; an INCR there is not answered."""
+    story = Story(Logged())
+    story.deployment.has_log = True
+    story.ask("SET x 1")
+    story.ask("INCR y")
+    slot = key_slot(X[1])
+    facts = {"phase": "committed", "number": 5, "source": "s1", "target": "s2", "slots": str(slot)}
+    story.step("n1", Note("migration", {**facts, "shard": "s1"}))
+    if not left_behind:
+        del story.memory["n1"][X]
+    story.apply("n3", held=story.memory["n1"])
+    story.role("n2", "B")
+    story.ask("INCR x", node="n2", outcome="unknown")
+    evidence = story.evidence(calm=True)
+    evidence.homes = {b"x": "n2", b"y": "n1"}
+    evidence.held = {**evidence.held, "n2": held}
+    shared = {"state": "ok", "epoch": 1}
+    evidence.views = {
+        "n1": story.view("n1", slots=((0, slot - 1), (slot + 1, 16383)), **shared),
+        "n2": story.view("n2", slots=((slot, slot),), **shared),
+        "n3": story.view("n3", slots=(), **shared),
+    }
+    return evidence
+
+
+@pytest.mark.parametrize(("held", "objects"), [({X: b"1"}, 0), ({X: b"2"}, 0), ({X: b"3"}, 1), ({}, 1)])
+def test_a_slot_that_moves_takes_everything_along_once(held: dict[tuple[int, bytes], Any], objects: int) -> None:
+    """The INCR may have been done, or not, and not twice."""
+    found = judge(moved(held))
+    assert [finding.judge for finding in found] == ["slots move whole"] * objects
+    assert all("no answer is right: the last look's" in finding.sentence for finding in found)
+
+
+def test_a_key_that_stays_where_its_slot_is_not_any_more_is_no_rest() -> None:
+    assert "it holds b'x', whose slot is another's" in the_only(moved({X: b"1"}, left_behind=True), "convergence")
+
+
+@pytest.mark.parametrize(
+    ("views", "sentences"), [({}, []), ({"migration": "s1-5 (7 to s2): prepared"}, ["slots are on their way: s1-5"])]
+)
+def test_a_migration_that_does_not_end_is_no_rest(views: dict[str, str], sentences: list[str]) -> None:
+    evidence = moved({X: b"1"})
+    evidence.views["n1"].update(views)  # type: ignore[attr-defined]
+    found = judge(evidence)
+    assert [finding.judge for finding in found] == ["convergence" for _ in sentences]
+    assert all(sentence in str(found) for sentence in sentences)
 
 
 def test_every_judge_is_seen_to_object_in_this_file() -> None:

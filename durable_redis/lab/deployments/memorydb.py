@@ -10,7 +10,7 @@ from typing import Any
 
 from durable_redis.contract import Node
 from durable_redis.lab.deployments.base import ZONES, Deployment, Share, Views, redis_config, whole_number
-from durable_redis.lab.errors import LabError
+from durable_redis.lab.errors import LabError, NotNow
 from durable_redis.lab.routing import BySlots, Routing
 from durable_redis.memorydb.bugs import BUGS, Bug
 from durable_redis.memorydb.config import MemoryDBConfig
@@ -171,7 +171,7 @@ class MemoryDB(Deployment):
         first, last = slot if isinstance(slot, tuple) else (slot, slot)
         node = self._owner(first, views)
         if not node:
-            raise LabError(f"nobody serves the slot {first} now: play on until somebody does")
+            raise NotNow(f"nobody serves the slot {first} now: play on until somebody does")
         return ("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", first, last, "NODE", target.nodes[0]), node
 
     def settled(self, views: Views) -> bool:
