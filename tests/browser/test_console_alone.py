@@ -145,6 +145,24 @@ def test_who_clicks_twice_does_not_act_in_the_past(alone):
     assert page.evaluate("sent.at(-1).step") == run.steps - 1
 
 
+@pytest.mark.parametrize(("button", "verb"), [("event", "forward"), ("beat", "beat")])
+def test_of_quick_clicks_at_the_end_of_the_record_none_is_lost(alone, button, verb):
+    """The answer to the first comes between the second and the third: the film has grown, and the place is still that
+    to which the second leads."""
+    run = written(1250)
+    console = run.console()
+    page = alone(console)
+    page.locator(f"[data-step={button}]").click()
+    first = page.evaluate("sent.at(-1).moves")
+    page.locator(f"[data-step={button}]").click()
+    run.play(1270)
+    say(page, console, step=run.steps, heard=first)
+    page.locator(f"[data-step={button}]").click()
+    assert page.evaluate(f"sent.filter((message) => message.verb === '{verb}').length") == 3
+    say(page, console, step=run.steps, heard=page.evaluate("sent.at(-1).moves"))
+    assert step_of(page) == run.steps
+
+
 def test_play_asks_for_one_beat_at_a_time(alone):
     page = alone(written(1250).console())
     page.get_by_label("speed of play").select_option("fast")

@@ -64,12 +64,13 @@ class LiveConsole {
     const [unit, way] = Array.isArray(where) ? where : ["step", 0];
     if (unit === "step") return this.show(where);
     if (unit === "end") return this.show(way > 0 ? this.film.steps : 0);
+    const further = way > 0 && this.plays; // the film may have grown by an earlier answer: that is not where we stand
     if (unit === "beat") {
-      const beat = way > 0 ? this.film.nextBeat(this.step) : this.film.lastBeat(this.step);
+      const beat = further ? undefined : way > 0 ? this.film.nextBeat(this.step) : this.film.lastBeat(this.step);
       return beat === undefined ? this.act("beat", []) : this.show(beat);
     }
     const to = this.step + way;
-    if (to > this.film.steps) return this.act("forward", [1]);
+    if (further || to > this.film.steps) return this.act("forward", [1]);
     if (this.film.shown && !this.film.shown.includes(to)) return this.act("go", [Math.max(0, to)]);
     return this.show(Math.max(0, to));
   }
@@ -102,12 +103,15 @@ class LiveConsole {
     this.pause();
     this.ask(verb, parameters, at_ms, options);
   }
+  /** Have we asked last for what is not recorded yet, and is that not answered yet? */
+  get plays() { return this.place === undefined && (this.verb === "forward" || this.verb === "beat"); }
   /** Where the kernel shall stand: where we stand; or, if our last act is not answered yet, where that act has led. */
   get place() { return this.asked > this.heard && this.asked === this.moves ? undefined : this.step; }
   ask(verb, parameters, at_ms, options) {
     const step = this.place;
     this.moved();
     this.asked = this.moves;
+    this.verb = verb;
     this.send(verb, parameters, step, at_ms, options);
     clearTimeout(this.patience);
     this.patience = setTimeout(() => this.giveUp(), this.deaf ? 0 : PATIENCE_MS);
