@@ -1,8 +1,8 @@
-"""A contest: several deployments under random schedules of the same kind, and how many acknowledged writes each loses.
+"""A contest: several databases under the same random schedules, and how many acknowledged writes each loses.
 
-The law of this file: the same seeds, the same faults, the same work for all.  Where machines have the same names, as in
-MemoryDB and in ElastiCache with a log, the schedules are the same, action for action; elsewhere they are drawn in the
-same way for other machines.
+The law of this file: the same seeds, the same work, and the same cuts for all, to the microsecond.  Every contestant
+has two servers and two clients of the same names, and only these are drawn: whom a cut leaves alone, and when.  What
+else a database has (the zones of a log, sentinels, a service that watches) is always on the other side.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from durable_redis.classroom.hunts import GROUNDS
+from durable_redis.lab.deployments import parse_deployment
+from durable_redis.lab.schedules import draw
 from durable_redis.verify.trials import attempt, drawn
 
 _LEASES = GROUNDS["island"].options
@@ -21,32 +23,55 @@ CONTESTANTS = {
     "Redis and Sentinel": "ReplicatedRedis(replicas=1, clients=2, down_after_ms=500, failover_timeout_ms=1000)",
     "ElastiCache, no log": "ElastiCache(replicas=1, clients=2, detection_ms=1000)",
 }
-"""Each has one primary and one replica, and misses a dead primary after about a second."""
+"""Each has one primary and one replica, and misses a dead primary after a second at the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Of one contestant: acknowledged writes, how many of them are gone, in how many runs of how many."""
+    """Of one contestant: acknowledged writes, and how many of them are gone, a number a seed."""
 
     name: str
     acknowledged: int
-    lost: int
-    lossy: int
-    runs: int
+    lost: tuple[int, ...]
 
     def __str__(self) -> str:
-        runs = f"in {self.lossy} of {self.runs} runs"
-        return f"{self.name:20} {self.acknowledged:5} acknowledged, {self.lost:4} lost, {runs}"
+        seeds = "".join(f"{lost:4}" for lost in self.lost)
+        return f"{self.name:20}{seeds}   {sum(self.lost):3} of {self.acknowledged}"
 
 
-def contest(seeds: Iterable[int]) -> list[Score]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Contest:
+    """The scores, and under which seeds they were made."""
+
+    seeds: tuple[int, ...]
+    scores: tuple[Score, ...]
+
+    def lost(self, name: str) -> int:
+        """How many acknowledged writes this contestant has lost."""
+        return sum(next(score.lost for score in self.scores if score.name == name))
+
+    def __repr__(self) -> str:
+        head = "lost under seed".ljust(20) + "".join(f"{seed:4}" for seed in self.seeds) + "   altogether"
+        return "\n".join([head, *map(str, self.scores)])
+
+
+def contest(seeds: Iterable[int]) -> Contest:
     """Let all of them run under these seeds."""
-    seeds = list(seeds)
-    return [_score(name, deployment, seeds) for name, deployment in CONTESTANTS.items()]
+    numbers = tuple(seeds)
+    return Contest(numbers, tuple(_score(name, deployment, numbers) for name, deployment in CONTESTANTS.items()))
 
 
-def _score(name: str, deployment: str, seeds: list[int]) -> Score:
+def cuts(name: str, seed: int) -> list[str]:
+    """What befalls the network of this contestant under this seed: when, and who is left alone."""
+    schedule = draw(seed, parse_deployment(CONTESTANTS[name]), GROUNDS["island"].regime.nemesis)
+    return [
+        f"{(trouble.at_us or 0) / 1e6:.3f} s  "
+        + (f"cut off: {', '.join(trouble.arguments[0])}" if trouble.arguments else "all cuts are mended")
+        for trouble in schedule.troubles
+    ]
+
+
+def _score(name: str, deployment: str, seeds: tuple[int, ...]) -> Score:
     regime = GROUNDS["island"].regime
     trials = [attempt(deployment, seed, drawn(deployment, seed, regime), regime) for seed in seeds]
-    lost = [trial.lost for trial in trials]
-    return Score(name, sum(trial.acknowledged for trial in trials), sum(lost), sum(map(bool, lost)), len(trials))
+    return Score(name, sum(trial.acknowledged for trial in trials), tuple(trial.lost for trial in trials))

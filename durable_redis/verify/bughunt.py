@@ -117,7 +117,8 @@ class HuntReport:
 
     def _without(self) -> str:
         fail = f"{len(self.objections)} fail" if self.objections else "no objection"
-        return f"{self.trials_without} trials, {fail}"
+        trials = "trial" if self.trials_without == 1 else "trials"
+        return f"{self.trials_without} {trials}, {fail}"
 
     def as_json(self) -> dict[str, Any]:
         """For a program: one object a bug, and what came of the same trials without any."""

@@ -99,7 +99,7 @@ def test_an_objection_where_no_bug_is_makes_the_report_bad(report: HuntReport) -
     bad = HuntReport(report.catches[:1], 1, (("MemoryDB()", report.catches[0].trial),))
     assert bad.all_caught
     assert not bad
-    assert "The same seeds without a bug: 1 trials, 1 fail." in str(bad)
+    assert "The same seeds without a bug: 1 trial, 1 fail." in str(bad)
     assert bad.as_json()["without"]["objections"][0]["deployment"] == "MemoryDB()"
 
 
