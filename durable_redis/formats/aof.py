@@ -82,8 +82,9 @@ def timestamp_annotation(unix_s: int) -> bytes:
     return b"#TS:%d\r\n" % unix_s
 
 
-def read_records(data: bytes, name: str, offset: int = 0) -> AofContent:
-    """Read a file, or its bytes from `offset` on.  `name` is for the sentences; offsets count from `data[0]`.
+def read_records(data: bytes, name: str, offset: int = 0, databases: int | None = None) -> AofContent:
+    """Read a file, or its bytes from `offset` on.  `name` is for the sentences; offsets count from `data[0]`;
+    `databases` is for the preamble (`rdb.decode`).
 
     1. Read the preamble, if there is one.
     2. Read commands and annotations up to the end or the first damage.
@@ -93,7 +94,7 @@ def read_records(data: bytes, name: str, offset: int = 0) -> AofContent:
     at = offset
     try:
         if data.startswith((b"REDIS", b"VALKEY"), at):
-            content.preamble = rdb.decode(data, name, at)
+            content.preamble = rdb.decode(data, name, at, databases)
             content.warnings += content.preamble.warnings
             at = content.valid_to = content.preamble.end
         _read_commands(data, name, at, content)

@@ -30,7 +30,7 @@ from durable_redis.contract import Exit, Note, Rename, Send
 from durable_redis.lab.histories import BOOT, PROMOTION, RESTART, Histories, History, Write, common
 from durable_redis.lab.logreach import NOWHERE, LogReach, Position
 from durable_redis.redis.config import Config
-from durable_redis.redis.replication.replica import TEMPORARY
+from durable_redis.redis.replication.replay import TEMPORARY
 from durable_redis.sim.disk import File
 from durable_redis.sim.faults import CRASHES, Crashed
 from durable_redis.sim.journal import Step

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from durable_redis.engine.keyspace import DATABASES
 from durable_redis.formats.crc64 import crc64
 from durable_redis.formats.rdb import Entry as KeyEntry
 from durable_redis.formats.rdb import Opaque, Rdb, RdbError, decode, encode_chunks
@@ -78,7 +79,7 @@ def open_snapshot(content: bytes, name: str) -> tuple[Label, Rdb]:
     Raises Truncated, Damaged or NoLabel.  What the label says is for the caller to judge, and so is the digest: it is
     that of the keys in memory, where they are not yet."""
     try:
-        rdb = decode(content, name)
+        rdb = decode(content, name, databases=DATABASES)
     except RdbError as error:
         # A whole file has an end mark in front of its eight last bytes.
         cut = content[-FOOTER - 1 : -FOOTER] != bytes([END_MARK])

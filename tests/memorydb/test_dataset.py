@@ -147,6 +147,13 @@ def test_bytes_behind_the_end_are_refused() -> None:
         empty().load(snapshot_of(dataset_of(filled().log)) + b"x")
 
 
+def test_a_snapshot_with_a_database_that_is_not_here_is_refused() -> None:
+    beyond = [KeyEntry(16, b"k", "string", b"v", None)]
+    label = dataclasses.replace(dataset_of(filled().log).label(), digest=digest_of(beyond))
+    with pytest.raises(Damaged, match="database 16 is not among the 16 that are here"):
+        empty().load(encode(beyond, label.aux()))
+
+
 def test_a_plain_rdb_file_is_no_snapshot() -> None:
     with pytest.raises(NoLabel, match="does not say of which shard"):
         empty().load(encode([]))

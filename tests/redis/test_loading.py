@@ -208,6 +208,21 @@ def test_a_base_that_is_short_is_refused() -> None:
     assert refusal(Bench(disk_of(files), appendonly=True)).startswith("appendonly.aof.1.base.rdb: at byte ")
 
 
+BEYOND = Entry(16, b"k", "string", b"v", None)
+
+
+def test_keys_of_a_database_that_this_server_does_not_have_are_refused() -> None:
+    """A server with more databases has made the file: Redis would rather not start than leave keys out (rdb.c)."""
+    selects = encode([BEYOND], {}).index(b"\xfe\x10") + 1
+    where = f"at byte {selects}: "
+    sentence = "database 16 is not among the 16 that are here"
+    assert refusal(Bench(disk_of({"dump.rdb": encode([BEYOND], {})}))) == f"dump.rdb: {where}{sentence}"
+    assert refusal(load(b"", [BEYOND])) == (
+        f"appendonly.aof.1.base.rdb: {where}the RDB preamble is damaged: {sentence}"
+    )
+    assert load(b"", [BEYOND._replace(db=15)]).exit is None
+
+
 # -- expiry ----------------------------------------------------------------------------------------------------------
 
 

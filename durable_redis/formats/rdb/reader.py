@@ -38,16 +38,18 @@ LONGEST_SHORT_RECORD: Final = 1 + SHORT + SHORT
 """Type byte, a key of up to 63 bytes and a string of up to 63, each behind its length: 129 bytes."""
 
 
-def decode(data: bytes, name: str = "dump.rdb", offset: int = 0) -> Rdb:
+def decode(data: bytes, name: str = "dump.rdb", offset: int = 0, databases: int | None = None) -> Rdb:
     """The RDB file that begins at `offset` of `data`; `name` is what to call it in errors and warnings.
 
-    Bytes may follow it, as in an append-only file that begins with an RDB: `Rdb.end` says where it ended.  Raises
-    RdbError, and nothing else, if the bytes are not a whole RDB file that can be read; its offset counts from the
-    beginning of `data`."""
+    Bytes may follow it, as in an append-only file that begins with an RDB: `Rdb.end` says where it ended.  With
+    `databases`, a file with keys in a database beyond so many is refused, as by a server that has no more.
+
+    Raises RdbError, and nothing else, if the bytes are not a whole RDB file that can be read; its offset counts from
+    the beginning of `data`."""
     # 1. the header
     source = Source(data, name, offset)
     version, readings = _read_header(source)
-    records = _Records(source, readings, Rdb(version))
+    records = _Records(source, readings, Rdb(version), databases)
     # 2. the records
     with _collector_paused():
         records.read_all()
@@ -127,10 +129,11 @@ def _check_checksum(source: Source, start: int) -> None:
 class _Records:
     """The records of one file, and what one may leave behind for the next: a database, an expiry."""
 
-    def __init__(self, source: Source, readings: Mapping[int, Reading], rdb: Rdb) -> None:
+    def __init__(self, source: Source, readings: Mapping[int, Reading], rdb: Rdb, databases: int | None) -> None:
         self.source = source
         self.readings = readings
         self.rdb = rdb
+        self.databases = databases
         self.db = 0
         self.expires_at_ms: int | None = None
         self.selected = [(0, 0)]
@@ -211,7 +214,10 @@ class _Records:
 
 
 def _select_db(records: _Records) -> None:
+    start = records.source.position
     records.db = records.source.length()
+    if records.databases is not None and records.db >= records.databases:
+        raise records.source.error(f"database {records.db} is not among the {records.databases} that are here", start)
     records.selected.append((len(records.rdb.entries), records.db))
 
 

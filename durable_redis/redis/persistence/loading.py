@@ -18,6 +18,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import Compute, DiskError, Effect, Effects, Exit, ListDirectory, Note, Read
+from durable_redis.engine.keyspace import DATABASES
 from durable_redis.formats.aof import AofContent, Manifest, read_records
 from durable_redis.formats.aof_manifest import AofError
 from durable_redis.formats.rdb import Rdb, RdbError, decode, encode
@@ -60,7 +61,7 @@ def _load_snapshot(server: RedisServer, now: int) -> Effects:
     if content is None:
         return
     yield Compute("load", len(content))
-    rdb = decode(content, server.config.dbfilename)
+    rdb = decode(content, server.config.dbfilename, databases=DATABASES)
     expired = []
     for entry in rdb.entries:
         # A primary leaves out what has expired while it was down; a replica waits for its primary's DEL.
@@ -155,7 +156,7 @@ def _load_files(server: RedisServer, now: int) -> Effects:
 
 def _load_file(server: RedisServer, name: str, content: bytes, last: bool, now: int) -> Generator[Effect, Any, int]:
     """Apply one file; returns how many bytes of it are good.  Raises AofError by rules 3 and 4."""
-    found = read_records(content, name)
+    found = read_records(content, name, databases=DATABASES)
     if found.damage is not None:
         if not (found.damage.truncated and last and server.config.aof_load_truncated):
             raise AofError(name, found.damage.offset, found.damage.reason)

@@ -31,9 +31,6 @@ from durable_redis.redis.replication.transfer import LONGEST_LINE, Transfer, Tra
 if TYPE_CHECKING:
     from durable_redis.redis.server import RedisServer
 
-TEMPORARY = "temp-sync.rdb"
-
-
 _MAY_BE_SAID_TO_PING = ("+", "-NOAUTH", "-NOPERM", "-ERR operation not permitted")
 
 
@@ -292,11 +289,9 @@ class Replica:
             transfer.feed(data)
             if transfer.content is None:
                 return b""
-            rdb = decode(transfer.content, "the primary's snapshot")
+            rdb = decode(transfer.content, "the primary's snapshot", databases=DATABASES)
             if rdb.end != len(transfer.content):
                 raise TransferError(f"{len(transfer.content) - rdb.end} bytes stand behind the end of the snapshot")
-            if any(entry.db >= DATABASES for entry in rdb.entries):
-                raise TransferError(f"the snapshot has a database that is not among the {DATABASES} here")
         except (TransferError, RdbError) as error:
             yield from self._fail(str(error), now)
             return b""

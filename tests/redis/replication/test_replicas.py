@@ -309,6 +309,14 @@ def test_a_damaged_snapshot_replaces_nothing() -> None:
         assert not alone.bench.of(Write)
 
 
+def test_a_snapshot_with_a_database_that_is_not_here_replaces_nothing() -> None:
+    content = encode([Entry(16, b"k", "string", b"v", None)], {})
+    alone = Alone(Phase.TRANSFER)
+    alone.hear(b"$%d\r\n" % len(content) + content)
+    assert "database 16 is not among the 16 that are here" in alone.reasons[-1]
+    assert not alone.bench.of(Write)
+
+
 def test_a_snapshot_that_cannot_be_stored_replaces_nothing() -> None:
     alone = Alone(Phase.TRANSFER)
     alone.bench.disk.failing["fsync"] = True
