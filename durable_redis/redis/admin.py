@@ -229,7 +229,7 @@ def flushall(engine_handler: Callable[[Call], Reply], server: RedisServer, call:
     reply = engine_handler(call)
 
     def work(now: int) -> Effects:
-        yield from server.snapshots.kill_child()
+        yield from server.snapshots.kill_child(now)
         if server.config.save:
             yield from server.snapshots.save(now)
 

@@ -87,7 +87,7 @@ class Shutdown:
         """Steps 2 to 5.  Whoever is still here afterwards is told that it failed."""
         server = self.server
         # 2. Kill the child.
-        yield from server.snapshots.kill_child()
+        yield from server.snapshots.kill_child(now)
         if server.rewrite.running and server.aof.state is State.WAITING and not request.force:
             self._failed(request)
             return

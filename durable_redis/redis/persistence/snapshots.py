@@ -122,7 +122,7 @@ class Snapshots:
         self.last_ok = True
         self.saves += 1
 
-    def kill_child(self) -> Effects:
+    def kill_child(self, now: int) -> Effects:
         """Stop a BGSAVE in progress: its snapshot is not wanted any more (FLUSHALL, SHUTDOWN)."""
         if self._forked is None:
             return
@@ -131,7 +131,7 @@ class Snapshots:
         self.server.engine.keyspace.release(self._forked)
         self._forked = None
         self.server.child = None
-        yield from self.server.primary.sync.saved("its child was killed", 0)
+        yield from self.server.primary.sync.saved("its child was killed", now)
 
     # -- when --------------------------------------------------------------------------------------------------------
 

@@ -201,6 +201,21 @@ def test_flushall_kills_the_snapshot_and_whoever_waits_for_it_must_ask_again() -
     assert not bench.children
 
 
+def test_the_backlog_outlives_a_flushall_that_sends_the_only_replica_away() -> None:
+    """It is kept for repl-backlog-ttl from that moment on, for whoever was away just then and comes back."""
+    bench = primary(repl_diskless_sync=False, repl_backlog_ttl=60)
+    asks(bench, "r", "psync2")
+    history = bench.server.history
+    bench.send("FLUSHALL")
+    bench.cron(59_000_000)
+    assert bench.server.primary.backlog is not None
+    assert bench.server.history == history
+    bench.cron(3_000_000)
+    for _ in range(10):
+        bench.cron()
+    assert bench.server.primary.backlog is None
+
+
 def test_a_replica_that_asks_twice_or_too_early_or_nonsense() -> None:
     bench = primary()
     asks(bench, "r", "eof", "psync2")
