@@ -12,7 +12,7 @@ from realserver import RealServer, ServerBinary
 
 from durable_redis.engine import Engine
 from durable_redis.formats.crc64 import crc64
-from durable_redis.formats.rdb import RdbError
+from durable_redis.formats.rdb import RdbError, decode, encode
 from durable_redis.formats.rdb.payload import dump_value, load_value
 from durable_redis.formats.resp import OK, ErrorReply
 
@@ -81,6 +81,7 @@ def test_a_replica_keeps_what_has_expired_until_it_is_told() -> None:
         (("n", "0", HI, "FREQ", "256"), "ERR Invalid FREQ value, must be >= 0 and <= 255"),
         (("n", "0", HI, "IDLETIME", "-1"), "ERR Invalid IDLETIME value, must be >= 0"),
         (("n", "0", HI[:-1] + b"x"), "ERR DUMP payload version or checksum are wrong"),
+        (("n", "0", HI[:-8] + bytes(8)), "ERR DUMP payload version or checksum are wrong"),
         (("n", "0", b""), "ERR DUMP payload version or checksum are wrong"),
     ],
 )
@@ -90,6 +91,23 @@ def test_refused_and_nothing_has_changed(words: tuple[str, ...], text: str) -> N
     driver.effects()
     assert error(run(driver, "RESTORE", *words)) == text
     assert (contents(driver.engine), driver.effects()) == ([(0, b"k", "string", b"v", None)], [])
+
+
+LONGEST = str(2**63 - 1)
+
+
+def test_a_time_to_live_that_does_not_fit_is_over_at_once() -> None:
+    """The sum with the clock is one of 64 bits, in Redis as well; a snapshot could hold no other expiry."""
+    driver = Driver()
+    driver("SET k v")
+    assert run(driver, "RESTORE", "n", LONGEST, HI) == OK
+    assert run(driver, "RESTORE", "k", LONGEST, HI, "REPLACE") == OK
+    assert contents(driver.engine) == []
+    assert run(driver, "RESTORE", "k", LONGEST, HI, "ABSTTL") == OK
+    assert decode(encode(driver.engine.entries())).entries[0].expires_at_ms == 2**63 - 1
+    driver.engine.is_replica = True
+    run(driver, "RESTORE", "n", LONGEST, HI)
+    assert len(encode(driver.engine.entries())) > 0, "a replica keeps it, hidden, and can save it"
 
 
 @pytest.mark.parametrize("body", [b"\x63", b"\x00\x05hi", b"\x00\x02hi!", b"\x12\x00", b"\x04\x81" + b"\xff" * 8])
@@ -107,6 +125,19 @@ def redis_7_0(real_servers: list[ServerBinary], tmp_path: Path) -> Iterator[Real
         pytest.skip("no redis-server 7.0 is installed")
     with RealServer(found[0], directory=tmp_path) as server:
         yield server
+
+
+def test_a_real_redis_judges_the_checksum_and_the_time_alike(redis_7_0: RealServer) -> None:
+    ours = Driver()
+    asked: list[tuple[bytes | str, ...]] = [
+        ("RESTORE", "n", "0", HI[:-8] + bytes(8)),
+        ("RESTORE", "k", LONGEST, HI),
+        ("EXISTS", "k"),
+        ("RESTORE", "k", LONGEST, HI, "ABSTTL"),
+        ("RESTORE", "k", LONGEST, HI, "REPLACE"),
+        ("EXISTS", "k"),
+    ]
+    assert [run(ours, *words) for words in asked] == [redis_7_0.execute(*words) for words in asked]
 
 
 def test_payloads_cross_to_a_real_redis_and_back(redis_7_0: RealServer) -> None:

@@ -37,7 +37,7 @@ def restore(call: Call) -> Reply:
     if at_ms < 0:
         return ErrorReply("ERR Invalid TTL value, must be >= 0")
     if at_ms and b"ABSTTL" not in options:
-        at_ms += call.now_ms
+        at_ms = _sum_of_64_bits(at_ms, call.now_ms)
     if not has_good_footer(payload):
         raise CommandError(_BAD_FOOTER)
     try:
@@ -55,6 +55,11 @@ def restore(call: Call) -> Reply:
     if at_ms and b"ABSTTL" not in options:
         call.propagate([*call.argv[:2], b"%d" % at_ms, *call.argv[3:], b"ABSTTL"])
     return OK
+
+
+def _sum_of_64_bits(first: int, second: int) -> int:
+    """As C adds: what is too far in the future lies in the past, and the key is expired before it is there."""
+    return (first + second + 2**63) % 2**64 - 2**63
 
 
 def _options(call: Call) -> list[bytes]:

@@ -32,12 +32,12 @@ def dump_value(kind: str, value: Any) -> bytes:
 
 
 def has_good_footer(payload: bytes) -> bool:
-    """Whether its version is known here, and its checksum right."""
+    """Whether its version is known here, and its checksum right; unlike that of a file it cannot be left out."""
     if len(payload) <= FOOTER_BYTES:
         return False
     version = int.from_bytes(payload[-FOOTER_BYTES:-CHECKSUM_BYTES], "little")
     checksum = int.from_bytes(payload[-CHECKSUM_BYTES:], "little")
-    return version <= opcodes.NEWEST_REDIS_VERSION and checksum in (0, crc64(payload[:-CHECKSUM_BYTES]))
+    return version <= opcodes.NEWEST_REDIS_VERSION and checksum == crc64(payload[:-CHECKSUM_BYTES])
 
 
 def load_value(payload: bytes) -> tuple[str, Any]:
