@@ -42,6 +42,7 @@ from durable_redis.engine.values import (
     size_of,
 )
 from durable_redis.formats.rdb import Entry, Opaque
+from durable_redis.formats.resp import strict_integer
 
 if TYPE_CHECKING:
     from durable_redis.engine.session import WatchedKey
@@ -56,6 +57,12 @@ EXPIRY_OVERHEAD = 32
 """Bytes charged for an expiry time: roughly a second dictEntry."""
 
 ContainerType = TypeVar("ContainerType", bound=Container)
+
+
+def database_number(word: bytes) -> int | None:
+    """The database that SELECT means by this word; None if there is none of that name."""
+    number = strict_integer(word)
+    return number if number is not None and 0 <= number < DATABASES else None
 
 
 class Database:

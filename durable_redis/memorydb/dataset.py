@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from durable_redis.engine.keyspace import database_number
 from durable_redis.formats.resp import ErrorReply
 from durable_redis.memorydb.errors import Damaged, NewerEngine, NoLabel, OtherShard, WrongPrefix
 from durable_redis.memorydb.log.answers import Entries
@@ -133,17 +134,25 @@ class Dataset:
             commands = record.commands()
         except RecordError as error:
             raise Damaged(where, str(error)) from error
-        for argv in commands:
-            if isinstance(command := self.engine.lookup(argv), ErrorReply):
-                raise Damaged(where, f"it cannot be executed: {command.text}")
-        db = 0
-        for argv in commands:
-            if argv[0].upper() == b"SELECT":
-                db = int(argv[1])
-            else:
-                self.engine.apply(db, argv, now_ms)
+        for db, argv in self._placed(commands, where):
+            self.engine.apply(db, argv, now_ms)
         self.replid, self.offset = record.replid, record.end
         return len(commands)
+
+    def _placed(self, commands: list[list[bytes]], where: str) -> list[tuple[int, list[bytes]]]:
+        """Each command but SELECT with the database in which it belongs; Damaged if one of them cannot be executed."""
+        placed, db = [], 0
+        for argv in commands:
+            command = self.engine.lookup(argv)
+            if isinstance(command, ErrorReply):
+                raise Damaged(where, f"it cannot be executed: {command.text}")
+            if command.name != "select":
+                placed.append((db, argv))
+            elif (selected := database_number(argv[1])) is not None:
+                db = selected
+            else:
+                raise Damaged(where, f"it cannot be executed: there is no database {argv[1]!r}")
+        return placed
 
     def _check_version(self, version: Version, where: str) -> None:
         if version > self.version:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Compute, Effects, Event, Note
-from durable_redis.memorydb.claims import Claim
+from durable_redis.memorydb.claims import Claim, ClaimError
 from durable_redis.memorydb.dataset import Dataset
 from durable_redis.memorydb.errors import NewerEngine, RecoveryError, WrongPrefix
 from durable_redis.memorydb.leadership import Phase
@@ -225,11 +225,12 @@ class Logbook:
         """What is committed becomes true here.  An entry that is refused leaves the position where it was."""
         server = self.server
         try:
+            claim = Claim.decode(entry.body) if entry.kind in CLAIMS else None
             commands = self.data.apply(entry, now // 1000)
         except NewerEngine as error:
             yield from server.stop(str(error))
             return
-        except RecoveryError as error:
+        except (RecoveryError, ClaimError) as error:
             yield from self._refuse(str(error), now)
             return
         self.replayed += 1
@@ -239,8 +240,8 @@ class Logbook:
             yield Compute("replay", commands)
         elif entry.kind == SLOTS:
             yield from server.slots_moved(now)
-        elif entry.kind in CLAIMS:
-            yield from server.leadership.see(entry, Claim.decode(entry.body), now)
+        elif claim is not None:
+            yield from server.leadership.see(entry, claim, now)
 
     def _refuse(self, why: str, now: int) -> Effects:
         """An entry of the log is not what the log vouches for: nothing is built on it, and nothing served without it.

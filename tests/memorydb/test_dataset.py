@@ -220,18 +220,20 @@ def test_a_record_of_a_newer_engine_stops_an_older_one_in_front_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("written", "reason"),
     [
         (b"nonsense", "a record is"),
-        (None, "it cannot be executed: ERR unknown command 'FROB'"),
+        ([b"FROB", b"k"], "it cannot be executed: ERR unknown command 'FROB'"),
+        ([b"SELECT", b"16"], "it cannot be executed: there is no database b'16'"),
+        ([b"SELECT", b"one"], "it cannot be executed: there is no database b'one'"),
     ],
 )
-def test_an_entry_that_cannot_be_executed_is_refused_whole(body: bytes | None, reason: str) -> None:
+def test_an_entry_that_cannot_be_executed_is_refused_whole(written: bytes | list[bytes], reason: str) -> None:
     writer = Writer()
-    if body is None:
-        writer.write([b"SET", b"k", b"v"], [b"FROB", b"k"])
+    if isinstance(written, bytes):
+        writer.append(written, DATA)
     else:
-        writer.append(body, DATA)
+        writer.write([b"SET", b"k", b"v"], written)
     dataset = empty()
     with pytest.raises(Damaged, match=reason):
         dataset.follow(writer.log.read(EntryId.ZERO), NOW_MS)

@@ -8,7 +8,7 @@ from durable_redis.contract import Received
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.memorydb.claims import Claim, ClaimError
 from durable_redis.memorydb.config import MemoryDBConfig
-from durable_redis.memorydb.log import DATA, LEADERSHIP, RENEWAL
+from durable_redis.memorydb.log import DATA, HANDOVER, LEADERSHIP, RENEWAL
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.record import Record
 from durable_redis.memorydb.writebehind import WriteBehind
@@ -297,6 +297,21 @@ def test_a_claim_goes_through_bytes_and_damage_has_a_name() -> None:
     for body in (b"", b"*1\r\n$1\r\na\r\n", claim.encode()[:-1], claim.encode() + b"x", b"*x\r\n", b"\xff" * 20):
         with pytest.raises(ClaimError):
             Claim.decode(body)
+
+
+@pytest.mark.parametrize("kind", [LEADERSHIP, RENEWAL, HANDOVER])
+def test_an_entry_that_should_say_who_leads_and_does_not_is_refused_by_name(kind: str) -> None:
+    """The log vouches for its bytes, and not for what they mean: nobody goes on behind it, and nobody falls over it."""
+    room = Room("n1", "n2")
+    room.log.append(room.log.tail().id, b"n1 leads", kind=kind)
+    room.advance(2_000)
+    for name in room.names:
+        refused = [note.facts["why"] for note in room[name].notes if note.kind == "entry refused"]
+        assert refused, name
+        assert "a claim is one array of four words" in refused[0] or "a claim cannot be read" in refused[0]
+        assert room[name].node.logbook.position < room.log.tail().id
+        room.send(name, "GET", "k")
+        assert error(room.told(name)[-1]).startswith("LOADING")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from durable_redis.contract import Compute, DiskError, Effect, Effects, Exit, ListDirectory, Note, Read
-from durable_redis.engine.keyspace import DATABASES
+from durable_redis.engine.keyspace import DATABASES, database_number
 from durable_redis.formats.aof import AofContent, Manifest, read_records
 from durable_redis.formats.aof_manifest import AofError
 from durable_redis.formats.rdb import Rdb, RdbError, decode, encode
@@ -178,15 +178,15 @@ def replay(server: RedisServer, found: AofContent, name: str, now: int) -> None:
     db = 0
     now_ms = now // 1000
     engine = server.engine
-    numbers = {b"%d" % number: number for number in range(len(engine.keyspace.databases))}
     for record in found.records:
         argv = record.argv
         command = engine.lookup(argv)
         if isinstance(command, ErrorReply):
             raise AofError(name, record.offset, f"this cannot be executed: {command.text}")
         if command.name == "select":
-            if argv[1] not in numbers:
+            selected = database_number(argv[1])
+            if selected is None:
                 raise AofError(name, record.offset, f"there is no database {argv[1]!r}")
-            db = numbers[argv[1]]
+            db = selected
         elif command.writes:
             engine.apply(db, argv, now_ms)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from durable_redis.engine.keyspace import DATABASES
+from durable_redis.engine.keyspace import database_number
+from durable_redis.formats.resp import strict_integer
 from durable_redis.redis.config import REDIS_VERSION
 from durable_redis.redis.replication.history import History
 from durable_redis.redis.replication.stream import encode_effects
@@ -40,8 +41,7 @@ def of_snapshot(server: RedisServer) -> dict[str, bytes]:
 
 def stream_db(facts: Mapping[str, bytes]) -> int:
     """The database that the stream had selected; the first one, if the snapshot says nothing that makes sense."""
-    number = facts.get("repl-stream-db", b"0")
-    return int(number) if number.isdigit() and len(number) < 3 and int(number) < DATABASES else 0
+    return database_number(facts.get("repl-stream-db", b"")) or 0
 
 
 def go_on_from(server: RedisServer, facts: Mapping[str, bytes], expired: list[Effect]) -> None:
@@ -50,10 +50,10 @@ def go_on_from(server: RedisServer, facts: Mapping[str, bytes], expired: list[Ef
     A replica is where the snapshot was, and may go on from there.  A primary begins a history of its own, which has the
     deletion of what has `expired` meanwhile; its replicas may go on if they are no further than the snapshot."""
     replid, db = facts.get("repl-id", b"").decode("ascii", "replace"), facts.get("repl-stream-db", b"")
-    offset = facts.get("repl-offset", b"")
-    if not (len(replid) == 40 and offset.isdigit() and db):
+    offset = strict_integer(facts.get("repl-offset", b""))
+    if len(replid) != 40 or offset is None or offset < 0 or not db:
         return
-    server.offset = int(offset)
+    server.offset = offset
     if server.replica.primary:
         server.history = History(replid)
         server.replica.can_continue = True

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Compute, DiskError, Effects, Exit, Fsync, Note, Write
+from durable_redis.engine.keyspace import database_number
 from durable_redis.formats.rdb import Rdb
 from durable_redis.formats.resp import ErrorReply
 from durable_redis.redis import admission
@@ -74,7 +75,8 @@ def execute(server: RedisServer, unit: Unit, now: int) -> Effects:
         if isinstance(command, ErrorReply):
             yield Note("cannot apply", {"error": command.text})
         elif command.name == "select":
-            _select(server, argv[1])
+            number = database_number(argv[1])
+            link.selected_db = link.selected_db if number is None else number
         elif command.name == "replconf" and len(argv) > 1 and argv[1].upper() == b"GETACK":
             link.acknowledge()
         elif command.writes:
@@ -90,9 +92,3 @@ def execute(server: RedisServer, unit: Unit, now: int) -> Effects:
         if unit.transaction:
             effects = [(effects[0][0], [b"MULTI"]), *effects, (effects[-1][0], [b"EXEC"])]
         server.log(effects, now)
-
-
-def _select(server: RedisServer, number: bytes) -> None:
-    numbers = [b"%d" % index for index in range(len(server.engine.keyspace.databases))]
-    if number in numbers:
-        server.replica.selected_db = numbers.index(number)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from redistools import Bench, command
+from redistools import Bench, command, disk_of
 
 from durable_redis.contract import Closed, Connect, Opened, Received
 from durable_redis.formats.rdb import Entry, encode
@@ -103,6 +104,12 @@ def test_nothing_that_a_client_or_a_replica_says_breaks_a_server(said: list[tupl
     for event in (Closed("r", "reset"), Closed("one", "reset")):
         bench.deliver(event)
     bench.cron(61_000_000)
+
+
+@pytest.mark.parametrize("offset", [b"9" * 5000, b"%d" % 2**64, b"-1", b"+1", b" 1", b"", b"x"])
+def test_a_snapshot_whose_offset_is_no_offset_is_a_beginning(offset: bytes) -> None:
+    bench = Bench(disk_of({"dump.rdb": encode([], {**FACTS, "repl-offset": offset})}))
+    assert (bench.exit, bench.server.offset) == (None, 0)
 
 
 @settings(max_examples=300, deadline=None)
