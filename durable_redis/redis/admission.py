@@ -74,9 +74,10 @@ def _too_few_replicas(server: RedisServer) -> bool:
 def _on_replica(server: RedisServer, session: Session, command: Command, writes: bool) -> ErrorReply | None:
     if writes and server.config.replica_read_only:
         return READ_ONLY
-    stale = server.replica.link != "up" and not server.config.replica_serve_stale_data
-    if stale and not command.has_flag("stale"):
-        return MASTER_DOWN
+    if server.replica.link != "up" and not server.config.replica_serve_stale_data:
+        would_run = [queued for queued, _ in session.queue or ()] if command.name == "exec" else [command]
+        if not all(one.has_flag("stale") for one in would_run):
+            return MASTER_DOWN
     return _to_replica(session, command)
 
 

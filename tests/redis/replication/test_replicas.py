@@ -104,6 +104,19 @@ def test_with_the_link_down_it_serves_old_data_or_nearly_nothing(phase: Phase) -
     assert bench.send("PING") == b"+PONG\r\n", "it is a primary now"
 
 
+def test_what_was_queued_while_the_link_was_up_is_not_answered_from_old_data() -> None:
+    alone = Alone(replica_serve_stale_data=False)
+    bench = alone.bench
+    for connection, words in (("one", ["GET", "k"]), ("two", ["INFO", "replication"])):
+        bench.open(connection)
+        bench.send("MULTI", connection=connection)
+        assert bench.send(*words, connection=connection) == b"+QUEUED\r\n"
+    assert alone.link.connection is not None
+    bench.deliver(Closed(alone.link.connection, "gone"))
+    assert bench.send("EXEC") == b"-EXECABORT Transaction discarded because of: " + MASTER_DOWN[1:]
+    assert bench.send("EXEC", connection="two").startswith(b"*1\r\n"), "that rests on no data"
+
+
 def test_with_the_link_up_it_serves() -> None:
     bench = Alone(replica_serve_stale_data=False).bench
     assert bench.send("PING") == b"+PONG\r\n"
