@@ -23,6 +23,7 @@ MODEL = "dr1"
 
 PLACES = 16
 DIGITS = 4
+LONGEST_NUMBER = 1000
 
 
 class ReplayError(PlainError, ValueError):
@@ -76,7 +77,7 @@ class Scenario:
         """Read a replay string.  Raises ReplayError, naming the part that is wrong."""
         parts = _split(text.strip())
         if parts[0] != MODEL:
-            if parts[0].startswith("dr") and parts[0][2:].isdigit():
+            if parts[0].startswith("dr") and _number(parts[0][2:]) is not None:
                 raise ReplayError(
                     f"the replay string is of model {parts[0][:20]}, and this is {MODEL}: it cannot be replayed here"
                 )
@@ -95,14 +96,14 @@ class Scenario:
         for number, part in enumerate(parts[3:], start=4):
             if part.startswith("check="):
                 check = tuple(part.removeprefix("check=").split("-"))
-            elif part.startswith("end@s") and part[5:].isdigit():
-                end = int(part[5:])
+            elif part.startswith("end@s") and (number_of_steps := _number(part[5:])) is not None:
+                end = number_of_steps
             else:
                 actions.append(_parse_action(part, number))
-        seed = parts[2].removeprefix("seed=")
-        if not parts[2].startswith("seed=") or not seed.isdigit():
+        seed = _number(parts[2].removeprefix("seed="))
+        if not parts[2].startswith("seed=") or seed is None:
             raise ReplayError(f"part 3 should be the seed, such as seed=7, and is {parts[2][:40]!r}")
-        return cls(parts[1], int(seed), tuple(actions), end, check)
+        return cls(parts[1], seed, tuple(actions), end, check)
 
 
 def checks(journal: Journal) -> tuple[str, ...]:
@@ -147,16 +148,21 @@ def _split(text: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def _number(digits: str) -> int | None:
+    """The number that these digits write, or None: `isdigit` alone is true of "²", and `int` refuses a long one."""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER else None
+
+
 def _parse_action(text: str, number: int) -> Action:
     call, _, when = text.rpartition("@")
     try:
         verb, arguments, options = parse_call(call)
     except ValueError as error:
         raise ReplayError(f"part {number} of the replay string is no action: {error}") from None
-    if when.startswith("s") and when[1:].isdigit():
-        return Action(verb, arguments, options, step=int(when[1:]))
-    if when.endswith("us") and when[:-2].isdigit():
-        return Action(verb, arguments, options, at_us=int(when[:-2]))
+    if when.startswith("s") and (step := _number(when[1:])) is not None:
+        return Action(verb, arguments, options, step=step)
+    if when.endswith("us") and (at_us := _number(when[:-2])) is not None:
+        return Action(verb, arguments, options, at_us=at_us)
     raise ReplayError(f"part {number} of the replay string should say when, as @s412 or @1250000us, not @{when[:20]}")
 
 
