@@ -32,6 +32,8 @@ class Bug(NamedTuple):
     log_node: type[LogNode] = LogNode
 
 
+NO_BUG = Bug("Nothing is wrong.", "")
+
 BUGS = {
     "answers before the commit": Bug("A reply leaves at once, as in Redis.", "reply", nodes.AnswersAtOnce),
     "no tracker": Bug("A write waits for the log, and a read of what it wrote does not.", "reply", nodes.ReadsAtOnce),

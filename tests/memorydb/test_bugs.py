@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from importlib import import_module
+from inspect import isfunction
+from pkgutil import iter_modules, walk_packages
 
 import pytest
 
+from durable_redis import memorydb
 from durable_redis.formats.resp import Status
+from durable_redis.memorydb import planted
 from durable_redis.memorydb.bugs import BUGS
 from durable_redis.memorydb.log import LogClient
 from durable_redis.memorydb.log.local import LocalLog
@@ -173,3 +179,22 @@ def test_the_story_goes_wrong_with_the_bug_and_right_without(name: str) -> None:
     assert STORIES[name](BUGS[name].node), "the mechanism would not be missed"
     assert not STORIES[name](MemoryDBServer)
     assert BUGS[name].sentence.endswith(".")
+
+
+# -- what is wrong says so --------------------------------------------------------------------------------------------
+
+PLANTED = [
+    what
+    for module in iter_modules(planted.__path__, f"{planted.__name__}.")
+    for what in vars(import_module(module.name)).values()
+    if isinstance(what, type) and what.__module__ == module.name and any(map(isfunction, vars(what).values()))
+]
+"""Every class that overrides something; the others only put one of these in its place."""
+
+
+@pytest.mark.parametrize("wrong", PLANTED, ids=lambda wrong: wrong.__name__)
+def test_a_planted_bug_names_the_module_whose_law_it_breaks(wrong: type) -> None:
+    said = re.match(r"Breaks [^`]*`(\w+)`", wrong.__doc__ or "")
+    assert said
+    modules = walk_packages(memorydb.__path__, f"{memorydb.__name__}.")
+    assert said[1] in [module.name.rpartition(".")[2] for module in modules]

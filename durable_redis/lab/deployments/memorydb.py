@@ -12,7 +12,7 @@ from durable_redis.contract import Node
 from durable_redis.lab.deployments.base import ZONES, Deployment, Share, Views, redis_config, whole_number
 from durable_redis.lab.errors import LabError, NotNow
 from durable_redis.lab.routing import BySlots, Routing
-from durable_redis.memorydb.bugs import BUGS, Bug
+from durable_redis.memorydb.bugs import BUGS, NO_BUG
 from durable_redis.memorydb.config import MemoryDBConfig
 from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.log import LogUser
@@ -100,7 +100,7 @@ class MemoryDB(Deployment):
             version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
             **{name: value for name, value in options.items() if name in SNAPSHOTS},
         )
-        self._types = BUGS[planted] if planted else Bug("", "")
+        self._types = BUGS[planted] if planted else NO_BUG
         self._versions = engine_versions or {}
 
     def shard_of(self, node: str) -> Shard:

@@ -1,5 +1,8 @@
 """What is wrong with the planted bugs; `durable_redis.memorydb.bugs` has their table.
 
+The law of this package: a class that is wrong says what it breaks ("Breaks", the module whose law it is, and the law in
+a few words), overrides that, and nothing else.
+
 nodes       replies, leases, appends, recovery, slots
 elections   who leads
 snapshots   what is released, and trimmed

@@ -21,6 +21,8 @@ from durable_redis.memorydb.log.storage import Storage, read_log
 
 
 class _AnswersAlone(Serving):
+    """Breaks rule 1 of `serving`: an append is answered when its entry is committed."""
+
     def _outcome(self, append: AskAppend) -> LogReply | None:
         entry = self.what_follows(append.after)
         if self.replica.sequence.holds(append.after) and entry is not None and self.is_retry(append, entry):
@@ -37,7 +39,7 @@ class AnswersForAll(LogNode):
 
 
 class _PutsInAgain(Serving):
-    """What follows the entry that an append names is looked at, and not whether this append has put it there."""
+    """Breaks the rule of `sequence`: an entry with the same token is there already, this was a retry."""
 
     def _put(self, append: AskAppend) -> None:
         there = self.what_follows(append.after)
@@ -57,6 +59,8 @@ class AppendsTwice(LogNode):
 
 
 class _VotesForAnybody(Replica):
+    """Breaks rule 3 of `election`: the candidate's log is at least as complete as one's own."""
+
     def would_elect(self, peer: str, asked: Campaign) -> bool:
         return self.ballot.may_vote(peer, asked.term)
 
@@ -69,6 +73,8 @@ class ElectsTheForgetful(LogNode):
 
 
 class _NeverSyncs(Storage):
+    """Breaks rule 1 of `storage`: nothing is told to anybody before it is on the platter."""
+
     def add(self, entries: Iterable[Entry]) -> Effects:
         for frame in map(encode, entries):
             yield from self._must((yield Append(self.log_path, frame)))
@@ -84,21 +90,22 @@ class KeepsInTheCache(LogNode):
 
 
 class _WritesPastTheTear(Storage):
-    """What cannot be read is where the log ends, for whoever starts; and it stays where it is, in the file.
+    """Breaks rule 3 of `storage`, a torn tail is cut off, and with it rule 4.
 
-    So the entries that are appended from now on stand behind it, and the next start does not come as far as them."""
+    What cannot be read is where the log ends, for whoever starts; and it stays where it is, in the file.  So the
+    entries that are appended from now on stand behind it, and the next start does not come as far as them."""
 
     tear = b""
 
     def _read_log(self, text: bytes) -> Generator[Effect, Any, Sequence]:
         try:
             sequence, torn = read_log(text, self.shard, self.log_path)
-            self.tear = text[torn.offset :] if torn is not None else b""
         except LogError as error:
             if not error.offset:
                 raise  # not even its first line can be read
-            self.tear = text[error.offset :]
+            torn = error
             sequence, _ = read_log(text[: error.offset], self.shard, self.log_path)
+        self.tear = text[torn.offset :] if torn is not None else b""
         return sequence
         yield
 

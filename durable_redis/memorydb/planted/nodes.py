@@ -27,11 +27,15 @@ from durable_redis.memorydb.tracker import Tracker
 
 
 class AnswersAtOnce(MemoryDBServer):
+    """Breaks step 3 of `server`: a reply leaves when its data is in the log."""
+
     def may_be_told(self, answer: Answer) -> bool:
         return True
 
 
 class _SeesNoHazard(Tracker):
+    """Breaks the law of `tracker`, for readers: they wait for what they have read."""
+
     def hazard(self, keys: Iterable[bytes] | None) -> int:
         return 0
 
@@ -41,6 +45,8 @@ class ReadsAtOnce(MemoryDBServer):
 
 
 class _TakesUnknownForDone(Logbook):
+    """Breaks rule 3 of `logbook`: from `Unknown` follows nothing, and no reply."""
+
     def unknown(self, flight: Flight) -> None:
         if self.server.behind.sent:
             self.server.tracker.commit(self.server.behind.sent[-1].end)
@@ -51,6 +57,8 @@ class BelievesInTheBest(MemoryDBServer):
 
 
 class BuffersForEver(MemoryDBServer):
+    """Breaks `admission`: no writes while the log is too far behind."""
+
     def is_behind(self) -> bool:
         return False
 
@@ -59,6 +67,8 @@ class BuffersForEver(MemoryDBServer):
 
 
 class _KnowsNoLease(Leadership):
+    """Breaks `leadership`: who is EXPIRED serves nothing."""
+
     def serves(self, now: int) -> bool:
         return self.phase in (Phase.LEADING, Phase.EXPIRED)
 
@@ -68,6 +78,8 @@ class LeadsForEver(MemoryDBServer):
 
 
 class _CountsFromTheAnswer(Leadership):
+    """Breaks `leadership`: a lease is counted from before its renewal was sent."""
+
     def lease_end(self, sent_us: int, now: int) -> int:
         return now + self.server.config.lease_ms * 1000
 
@@ -77,6 +89,8 @@ class LeasesTooLong(MemoryDBServer):
 
 
 class _IsImpatient(Leadership):
+    """Breaks the law of `config`: the backoff is longer than the lease.  Here it is one renewal, and a fifth of one."""
+
     def backoff_us(self) -> int:
         return self.server.config.renew_ms * 1200
 
@@ -89,17 +103,13 @@ class CampaignsTooSoon(MemoryDBServer):
 
 
 class TriesAgain(Logbook):
-    """A conflict is taken for bad luck: the same entry is sent again, behind the entry that stood in its way."""
+    """Breaks rule 2 of `logbook`: a conflict deposes whoever led.
 
-    body = b""
-
-    def append(self, kind: str, body: bytes, now: int) -> Effects:
-        self.body = body
-        yield from super().append(kind, body, now)
+    It is taken for bad luck: the same entry is sent again, behind the entry that stood in its way."""
 
     def conflicted(self, tail: EntryId, now: int) -> Effects:
         assert self.flight is not None, "an append has failed that nobody had asked for"
-        yield from self.log.append(self.flight.kind, self.body, tail, now)
+        yield from self.log.append(self.flight.kind, self.flight.body, tail, now)
 
 
 class AppendsBehindAnything(MemoryDBServer):
@@ -107,7 +117,7 @@ class AppendsBehindAnything(MemoryDBServer):
 
 
 class RetriesAsIfNew(LogClient):
-    """The log tells a retry from another append by its token; here every try has a token of its own."""
+    """Breaks `answers`: a question goes on under the same token, by which the log tells a retry from another append."""
 
     def asked_again(self, question: Question) -> Question:
         if not isinstance(question, AskAppend):
@@ -116,6 +126,8 @@ class RetriesAsIfNew(LogClient):
 
 
 class _IsAlwaysClean(Leadership):
+    """Breaks `leadership`: what a deposed leader has executed, and not got into the log, never happened."""
+
     def is_clean(self) -> bool:
         return True
 
@@ -128,7 +140,9 @@ class KeepsWhatNeverHappened(MemoryDBServer):
 
 
 class ReadsWhileItRecovers(MemoryDBServer):
-    """Who has said READONLY does not mind old data; so it is answered also before the log is applied."""
+    """Breaks `admission`: a node that recovers answers nobody.
+
+    Who has said READONLY does not mind old data: so why not before the log is applied?"""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -144,7 +158,9 @@ class ReadsWhileItRecovers(MemoryDBServer):
 
 
 class _DecidesInMemory(Migrations):
-    """Every step counts at once, here, and the other primary is told: as if the two of them were all there is."""
+    """Breaks the law of `ownership`: only a committed entry changes anything.
+
+    Every step counts at once, here, and the other primary is told: as if the two of them were all there is."""
 
     def append(self, step: Migration, now: int) -> Effects:
         data = self.server.logbook.data

@@ -15,6 +15,8 @@ from durable_redis.memorydb.snapshotter import Snapshotter
 
 
 class _Trusts(Shadow):
+    """Breaks step 4 of `shadow`: a snapshot is recovered from, for a trial, before it is released."""
+
     def verify(self, now: int) -> Effects:
         self.phase = shadow_phase.Phase.REHEARSING
         self.base = self.stem  # it is as good as any: nothing need stand by
@@ -26,7 +28,7 @@ class ReleasesUnread(Snapshotter):
 
 
 class _IsOneEntryShort(Shadow):
-    """It applies all entries but the last, and says that it has applied that one, too."""
+    """Breaks step 2 of `shadow`: the log is applied up to its tail, and what the label says is what was applied."""
 
     def apply(self, found: Entries, now: int) -> int:
         if self.phase is shadow_phase.Phase.REPLAYING:
@@ -45,6 +47,8 @@ class MissesTheLast(Snapshotter):
 
 
 class _TrimsAtTheDump(Shadow):
+    """Breaks the order of steps 5 and 6 of `shadow`: the old snapshot counts until the new one does."""
+
     def dump(self, now: int) -> Effects:
         yield from super().dump(now)
         assert self.data is not None, "it was dumped just now"
