@@ -68,7 +68,7 @@ BUGS = {
         "A deposed leader keeps what it had executed and not logged.", "append", nodes.KeepsWhatNeverHappened
     ),
     "election without catching up": Bug(
-        "A candidate asks where the log ends, and leads from there without having read up to it.",
+        "A candidate that meets entries which it has not read puts its claim behind them, and leads.",
         "election",
         elections.LeadsWithoutHavingRead,
     ),

@@ -1,4 +1,4 @@
-"""Nodes that come to lead in a way that cannot be.
+"""Nodes that come to lead without having asked the log.
 
 The law of this file is that of `durable_redis.memorydb.bugs`: a bug is one part with one method overridden.
 """
@@ -7,60 +7,43 @@ from __future__ import annotations
 
 from durable_redis.contract import Effects, Note, SetTimer
 from durable_redis.memorydb.leadership import WAKE, Leadership, Phase
-from durable_redis.memorydb.log import Answer, Entries, EntryId, Tail
+from durable_redis.memorydb.log import EntryId
 from durable_redis.memorydb.logbook import Logbook
 from durable_redis.memorydb.planted.nodes import TriesAgain
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.redis.replication.history import new_id
 
 
-class _ClaimsTheEnd(Leadership):
-    """It asks where the log ends, and puts its claim there, whatever of the log it has not read yet."""
-
-    asks = False
+class _ClaimsUnread(Leadership):
+    """Breaks `leadership`: a candidate has seen the tail, and applied everything up to it."""
 
     def may_campaign(self, now: int) -> bool:
-        return False
-
-    def _is_due(self, now: int) -> bool:
-        return self.phase is Phase.FOLLOWING and not self.server.logbook.flight and now >= self.backoff_until_us
-
-    def check(self, now: int) -> Effects:
-        yield from super().check(now)
-        if self._is_due(now) and not self.asks:
-            self.asks = True
-            yield from self.server.logbook.log.tail(now)
-
-    def told(self, now: int) -> Effects:
-        """The log has said where it ends."""
-        self.asks = False
-        if self._is_due(now):
-            yield from self._campaign(now)
+        return now >= self.backoff_until_us
 
 
-class _SkipsToTheEnd(Logbook):
-    end = EntryId.ZERO
+class _SkipsToTheTail(Logbook):
+    """Breaks rule 1 of `logbook`: what an append names as its position has been applied, with all that comes before it.
 
-    def _answered(self, answer: Answer, now: int) -> Effects:
-        leadership = self.server.leadership
-        if isinstance(answer, Tail) and isinstance(leadership, _ClaimsTheEnd):
-            self.end = answer.id
-            yield from leadership.told(now)
-        elif leadership.phase is not Phase.CAMPAIGNING or not isinstance(answer, Entries):
-            yield from super()._answered(answer, now)
+    A claim that meets entries which this node has not read is sent again, behind them; and they are taken for read."""
 
-    def precondition(self) -> EntryId:
-        return self.end if self.server.leadership.phase is Phase.CAMPAIGNING else self.position
+    def conflicted(self, tail: EntryId, now: int) -> Effects:
+        if self.server.leadership.phase is not Phase.CAMPAIGNING:
+            yield from super().conflicted(tail, now)
+            return
+        assert self.flight is not None, "an append has failed that nobody had asked for"
+        self.data.at = tail
+        yield from self.log.append(self.flight.kind, self.flight.body, tail, now)
 
 
 class LeadsWithoutHavingRead(MemoryDBServer):
-    leadership_type = _ClaimsTheEnd
-    logbook_type = _SkipsToTheEnd
+    leadership_type = _ClaimsUnread
+    logbook_type = _SkipsToTheTail
 
 
 class _ChecksAppliesServes(Leadership):
-    """Who has heard nothing of a leader for a backoff reads the log up to its tail, applies what it lacks, and serves.
+    """Breaks `leadership`: who leads is who appended a leadership entry last.  This is another way to elect, whole.
 
+    Who has heard nothing of a leader for a backoff reads the log up to its tail, applies what it lacks, and serves.
     It asks nobody: nothing in the log says that it leads.  So nothing stops whoever led before, who may be alive and
     append after the tail was read; and no lease ends, since nobody has given one."""
 
