@@ -28,6 +28,7 @@ CAUGHT = {
     "no rollback": ("no invented state", 1),
     "election without catching up": ("nothing is lost", 3),
     "check, apply, serve": ("nothing is lost", 1),
+    "slots decided in memory": ("slots move whole", 3),
     "snapshot without verification": ("convergence", 2),
     "trim ahead of the snapshot": ("convergence", 2),
     "the log answers alone": ("nothing is lost", 1),
