@@ -23,7 +23,7 @@ from durable_redis.lab.run import Run
 from durable_redis.sim.disk import TailKept
 from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import Scenario
-from durable_redis.sim.world import FOREVER_US
+from durable_redis.sim.world import FOREVER_US, collector_paused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,6 +179,7 @@ def _play_scenario(playback: Playback, scenario: Scenario, step: int) -> None:
     playback.play_to_step(step)
 
 
+@collector_paused()
 def _crash_at(plan: Plan, seed: int, crash: str, step: int) -> Point:
     """Play up to a step, crash, let the deployment recover, and count."""
     playback = Playback(parse_deployment(plan.scenario.deployment), seed, record=False)

@@ -24,6 +24,7 @@ from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.schedules import Nemesis, Schedule, draw, play, shrink
 from durable_redis.sim.scenario import Action, Scenario, checks
+from durable_redis.sim.world import collector_paused
 from durable_redis.verify.convergence import unrest
 from durable_redis.verify.evidence import Witness
 from durable_redis.verify.invariants import JUDGES
@@ -98,8 +99,11 @@ def drawn(deployment: str, seed: int, regime: Regime) -> Plan:
     return Plan(nemesis.begin_ms, commands, draw(seed, parse_deployment(deployment), nemesis))
 
 
+@collector_paused()
 def attempt(deployment: str, seed: int, plan: Plan, regime: Regime) -> Trial:
-    """Play one trial, and judge it."""
+    """Play one trial, and judge it.
+
+    The collector comes when it is over, and finds the whole room at once, which nobody holds any more."""
     playback = Playback(parse_deployment(deployment), seed, record=False)
     witness = Witness(playback)
     findings: Sequence[Finding]
