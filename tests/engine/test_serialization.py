@@ -127,6 +127,28 @@ def redis_7_0(real_servers: list[ServerBinary], tmp_path: Path) -> Iterator[Real
         yield server
 
 
+BOUNDARIES = [
+    *(["HSET", "k", *(word for n in range(count) for word in (f"f{n}", "v"))] for count in (128, 129, 512, 513)),
+    *(["ZADD", "k", *(word for n in range(count) for word in (n, f"m{n}"))] for count in (128, 129)),
+    *(["SADD", "k", *range(count)] for count in (512, 513)),
+    *(["HSET", "k", "f", "v" * length] for length in (64, 65)),
+    *(["ZADD", "k", 1, "m" * length] for length in (64, 65)),
+]
+
+
+@pytest.mark.parametrize("made", BOUNDARIES, ids=lambda made: f"{made[0]} of {len(made) - 2}, to {len(str(made[-1]))}")
+def test_a_collection_is_packed_up_to_where_a_real_redis_packs_it(made: list[str | int], redis_7_0: RealServer) -> None:
+    """The type byte in front of the payload says in which encoding it is."""
+    ours = Driver()
+    words = [str(word) for word in made]
+    run(ours, *words)
+    redis_7_0.execute(*words)
+    mine, theirs = run(ours, "DUMP", "k"), redis_7_0.execute("DUMP", "k")
+    assert isinstance(mine, bytes) and isinstance(theirs, bytes)  # noqa: PT018
+    assert mine[0] == theirs[0]
+    assert run(ours, "OBJECT", "ENCODING", "k") == redis_7_0.execute("OBJECT", "ENCODING", "k")
+
+
 def test_a_real_redis_judges_the_checksum_and_the_time_alike(redis_7_0: RealServer) -> None:
     ours = Driver()
     asked: list[tuple[bytes | str, ...]] = [

@@ -7,7 +7,7 @@ times are not kept: IDLETIME is always 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from durable_redis.engine import errors
@@ -15,14 +15,16 @@ from durable_redis.engine.errors import CommandError
 from durable_redis.engine.glob import compile_glob
 from durable_redis.engine.table import Call, Command, container
 from durable_redis.engine.values import Container, OpaqueValue, RedisHash, RedisList, RedisSet, SortedSet, Value
+from durable_redis.formats.rdb.thresholds import (
+    HASH_MAX_LISTPACK_ENTRIES,
+    MAX_LISTPACK_VALUE,
+    SET_MAX_INTSET_ENTRIES,
+    ZSET_MAX_LISTPACK_ENTRIES,
+)
 from durable_redis.formats.resp import Map, Members, Reply, Status, strict_integer
 
-# redis.conf of 7.0: {hash,zset}-max-listpack-entries and -value, set-max-intset-entries; OBJ_ENCODING_EMBSTR_SIZE_LIMIT
-HASH_ENTRIES = 512
-SORTED_SET_ENTRIES = 128
-LISTPACK_VALUE_BYTES = 64
-INTSET_ENTRIES = 512
 EMBEDDED_STRING_BYTES = 44
+"""object.c, OBJ_ENCODING_EMBSTR_SIZE_LIMIT."""
 
 
 def is_compact(value: Container) -> bool:
@@ -30,13 +32,16 @@ def is_compact(value: Container) -> bool:
     match value:
         case RedisHash():
             elements = [*value.fields, *value.fields.values()]
-            return len(value) <= HASH_ENTRIES and all(len(element) <= LISTPACK_VALUE_BYTES for element in elements)
+            return len(value) <= HASH_MAX_LISTPACK_ENTRIES and _are_short(elements)
         case SortedSet():
-            members = value.scores
-            return len(value) <= SORTED_SET_ENTRIES and all(len(member) <= LISTPACK_VALUE_BYTES for member in members)
+            return len(value) <= ZSET_MAX_LISTPACK_ENTRIES and _are_short(value.scores)
         case RedisSet():
-            return len(value) <= INTSET_ENTRIES and all(strict_integer(member) is not None for member in value.members)
+            return len(value) <= SET_MAX_INTSET_ENTRIES and None not in map(strict_integer, value.members)
     return False
+
+
+def _are_short(elements: Iterable[bytes]) -> bool:
+    return all(len(element) <= MAX_LISTPACK_VALUE for element in elements)
 
 
 def encoding_of(value: Value) -> bytes:

@@ -17,7 +17,8 @@ An RDB file is a header, records, an end mark and a checksum.  The smallest with
     .. .. .. .. .. .. .. ..                      CRC-64 of all the bytes before it; 0 says that none was made
 
 Reading order: `values` (what comes out), `opcodes` (the numbers), `source` (lengths and strings), `reader` (records),
-`objects` (values by type byte), `packed` (small collections in one string), `opaque` (streams and modules), `writer`.
+`objects` (values by type byte), `packed` (small collections in one string), `opaque` (streams and modules); then
+`thresholds`, `packing` and `writer`, the way back, and `payload` (one value without a file).
 """
 
 from __future__ import annotations

@@ -6,21 +6,10 @@ like a number is stored as one, in the fewest bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 from durable_redis.formats.rdb.packed import END, size_of_backward_length
-
-_CANONICAL_INTEGER: Final = re.compile(rb"0|-?[1-9][0-9]{0,18}")
-
-
-def integer_of(text: bytes) -> int | None:
-    """The signed 64-bit number that `text` spells in the only way Redis would print it; `007` and `+5` spell none."""
-    if _CANONICAL_INTEGER.fullmatch(text) is None:
-        return None
-    number = int(text)
-    return number if -1 << 63 <= number < 1 << 63 else None
+from durable_redis.formats.resp_commands import strict_integer
 
 
 def fits(number: int, size: int) -> bool:
@@ -45,7 +34,7 @@ def encode_listpack(items: list[bytes]) -> bytes:
 
 
 def _listpack_entry(item: bytes) -> bytes:
-    number = integer_of(item)
+    number = strict_integer(item)
     body = _listpack_string(item) if number is None else _listpack_number(number)
     return body + _backward_length(len(body))
 

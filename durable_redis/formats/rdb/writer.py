@@ -6,7 +6,7 @@ encodings that Redis 7.0 would choose with its default settings, as far as that 
     string   an integer in 1, 2 or 4 bytes if it reads like one; LZF if asked for, above 20 bytes, and shorter; plain
     list     a quicklist: listpacks of up to 8 KiB, and a plain node for each element above that
     set      an intset if all members are integers and at most 512; else plain (version 10 has no listpack of a set)
-    hash     a listpack if it has at most 128 fields and nothing in it is above 64 bytes; else plain
+    hash     a listpack if it has at most 512 fields and nothing in it is above 64 bytes; else plain
     zset     a listpack, in the order of the scores, for at most 128 members of at most 64 bytes; else plain
 
 A file is written front to back in chunks, so that a snapshot of any size needs the memory of one chunk.  Nothing can be
@@ -28,8 +28,16 @@ from typing import Any, Final, TypeAlias
 from durable_redis.formats.crc64 import crc64
 from durable_redis.formats.lzf import compress
 from durable_redis.formats.rdb import opcodes
-from durable_redis.formats.rdb.packing import encode_intset, encode_listpack, fits, integer_of
+from durable_redis.formats.rdb.packing import encode_intset, encode_listpack, fits
+from durable_redis.formats.rdb.thresholds import (
+    HASH_MAX_LISTPACK_ENTRIES,
+    LIST_NODE_BYTES,
+    MAX_LISTPACK_VALUE,
+    SET_MAX_INTSET_ENTRIES,
+    ZSET_MAX_LISTPACK_ENTRIES,
+)
 from durable_redis.formats.rdb.values import Entry, Opaque
+from durable_redis.formats.resp_commands import strict_integer
 
 HEADER: Final = opcodes.REDIS_MAGIC + b"%04d" % opcodes.WRITTEN_VERSION
 DEFAULT_AUX: Final[Mapping[str, bytes]] = {"redis-ver": b"7.0.0", "redis-bits": b"64"}
@@ -38,10 +46,6 @@ EncodeString: TypeAlias = Callable[[bytes], bytes]
 
 CHUNK_BYTES: Final = 64 * 1024
 SHORTEST_COMPRESSED: Final = 21  # rdb.c: below that the two lengths eat what is gained
-LIST_NODE_BYTES: Final = 8 * 1024  # list-max-listpack-size -2
-SET_MAX_INTSET: Final = 512
-LISTPACK_MAX_ENTRIES: Final = 128
-LISTPACK_MAX_VALUE: Final = 64
 
 
 def encode(
@@ -120,7 +124,7 @@ def encode_length(number: int) -> bytes:
 
 def plain_string(content: bytes) -> bytes:
     """A string as an integer if it reads like one, else as its length and its bytes."""
-    if len(content) <= 11 and (number := integer_of(content)) is not None:
+    if len(content) <= 11 and (number := strict_integer(content)) is not None:
         for first, size in ((opcodes.INT8, 1), (opcodes.INT16, 2), (opcodes.INT32, 4)):
             if fits(number, size):
                 return bytes((first,)) + number.to_bytes(size, "little", signed=True)
@@ -171,22 +175,22 @@ def _list_nodes(items: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 def _encode_set(members: Sequence[bytes], string: EncodeString) -> tuple[int, bytes]:
     if not members:
         raise ValueError(_EMPTY.format("set"))
-    if len(members) <= SET_MAX_INTSET:
-        numbers = [number for number in map(integer_of, members) if number is not None]
+    if len(members) <= SET_MAX_INTSET_ENTRIES:
+        numbers = [number for number in map(strict_integer, members) if number is not None]
         if len(numbers) == len(members):
             return opcodes.SET_INTSET, string(encode_intset(numbers))
     return opcodes.SET, encode_length(len(members)) + b"".join(map(string, members))
 
 
-def _fits_listpack(count: int, items: Iterable[bytes]) -> bool:
-    return count <= LISTPACK_MAX_ENTRIES and all(len(item) <= LISTPACK_MAX_VALUE for item in items)
+def _are_short(items: Iterable[bytes]) -> bool:
+    return all(len(item) <= MAX_LISTPACK_VALUE for item in items)
 
 
 def _encode_hash(pairs: Sequence[tuple[bytes, bytes]], string: EncodeString) -> tuple[int, bytes]:
     if not pairs:
         raise ValueError(_EMPTY.format("hash"))
     items = [item for pair in pairs for item in pair]
-    if _fits_listpack(len(pairs), items):
+    if len(pairs) <= HASH_MAX_LISTPACK_ENTRIES and _are_short(items):
         return opcodes.HASH_LISTPACK, string(encode_listpack(items))
     return opcodes.HASH, encode_length(len(pairs)) + b"".join(map(string, items))
 
@@ -197,7 +201,7 @@ def _encode_zset(pairs: Sequence[tuple[bytes, float]], string: EncodeString) -> 
     for member, score in pairs:
         if score != score:
             raise ValueError(f"the score of {member!r} is NaN, which has no place in an order")
-    if _fits_listpack(len(pairs), (member for member, _ in pairs)):
+    if len(pairs) <= ZSET_MAX_LISTPACK_ENTRIES and _are_short(member for member, _ in pairs):
         # A server believes the order of a listpack: equal scores go by member.
         ordered = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
         items = [item for member, score in ordered for item in (member, _score_text(score))]
