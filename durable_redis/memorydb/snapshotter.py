@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from durable_redis.contract import Close, Closed, Effects, Event, Opened, Received, Send
-from durable_redis.formats.resp import NEED_MORE, OK, CommandParser, ErrorReply, ProtocolError, Reply, encode
+from durable_redis.contract import Effects, Event
+from durable_redis.formats.resp import OK, ErrorReply
 from durable_redis.memorydb.shadow import Shadow, SnapshotterConfig
 from durable_redis.memorydb.store_client import STORE, StoreClient
+from durable_redis.redis.responder import Answering, Responder
 
 if TYPE_CHECKING:
     from random import Random
@@ -40,7 +41,7 @@ class Snapshotter:
             shard: self.shadow_type(random, shard, log, StoreClient(store, f"store {shard}"), config)
             for shard, log in logs.items()
         }
-        self._operators: dict[str, CommandParser] = {}
+        self._responder = Responder(self._obey)  # to operators
 
     def boot(self, now: int) -> Effects:
         for shadow in self.shadows.values():
@@ -51,13 +52,7 @@ class Snapshotter:
             if shadow.owns(event):
                 yield from shadow.handle(event, now)
                 return
-        match event:
-            case Opened(connection=connection, outgoing=False):
-                self._operators[connection] = CommandParser()
-            case Received(connection=connection, data=data) if connection in self._operators:
-                yield from self._hear(connection, self._operators[connection], data)
-            case Closed(connection=connection):
-                self._operators.pop(connection, None)
+        yield from self._responder.handle(event)
 
     def before_sleep(self, now: int) -> Effects:
         yield from ()
@@ -65,17 +60,8 @@ class Snapshotter:
     def view(self) -> Mapping[str, Any]:
         return {"role": "snapshotter", "shards": {name: shadow.view() for name, shadow in self.shadows.items()}}
 
-    def _hear(self, connection: str, parser: CommandParser, data: bytes) -> Effects:
-        parser.feed(data)
-        try:
-            while (argv := parser.next()) is not NEED_MORE:
-                yield Send(connection, encode(self._obey(argv), 2))
-        except ProtocolError as error:
-            yield Send(connection, encode(ErrorReply(f"ERR {error}"), 2))
-            yield Close(connection)
-            self._operators.pop(connection, None)
-
-    def _obey(self, argv: list[bytes]) -> Reply:
+    def _obey(self, argv: list[bytes]) -> Answering:
+        yield from ()
         names = [word.decode("utf-8", "replace") for word in argv[1:]] or list(self.shadows)
         unknown = [name for name in names if name not in self.shadows]
         if argv[0].upper() != b"SNAPSHOT" or len(argv) > 2:

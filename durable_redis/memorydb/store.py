@@ -20,27 +20,14 @@ It keeps nothing in memory either: what it answers is read from the disk, object
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from durable_redis.contract import (
-    Close,
-    Closed,
-    DiskError,
-    Effect,
-    Effects,
-    Event,
-    ListDirectory,
-    Opened,
-    Read,
-    Received,
-    Remove,
-    Send,
-    SyncDirectory,
-)
-from durable_redis.formats.resp import NEED_MORE, OK, CommandParser, ErrorReply, ProtocolError, Reply, encode
+from durable_redis.contract import DiskError, Effects, Event, ListDirectory, Read, Remove, SyncDirectory
+from durable_redis.formats.resp import OK, ErrorReply, Reply
 from durable_redis.redis.persistence.files import replace
+from durable_redis.redis.responder import Answering, Responder
 
 if TYPE_CHECKING:
     from random import Random
@@ -52,15 +39,13 @@ INCOMING = f"{DIRECTORY}/+incoming"
 WORDS = {b"PUT": 3, b"GET": 2, b"LIST": 2, b"DELETE": 2}
 """The verbs, and how many words a request has."""
 
-Answering = Generator[Effect, Any, Reply]
-
 
 class ObjectStore:
     """A node of the contract.  `objects` are the names it has, as of the last change, for people to see."""
 
     def __init__(self, random: Random) -> None:
         self.objects: tuple[bytes, ...] = ()
-        self._clients: dict[str, CommandParser] = {}
+        self._responder = Responder(self._answer)
 
     def boot(self, now: int) -> Effects:
         """Whatever was not put to the end has no name, and goes."""
@@ -69,13 +54,7 @@ class ObjectStore:
         yield from self._look()
 
     def handle(self, event: Event, now: int) -> Effects:
-        match event:
-            case Opened(connection=connection):
-                self._clients[connection] = CommandParser()
-            case Received(connection=connection, data=data) if connection in self._clients:
-                yield from self._received(connection, self._clients[connection], data)
-            case Closed(connection=connection):
-                self._clients.pop(connection, None)
+        yield from self._responder.handle(event)
 
     def before_sleep(self, now: int) -> Effects:
         yield from ()
@@ -84,17 +63,6 @@ class ObjectStore:
         return {"role": "object store", "objects": [name.decode("utf-8", "replace") for name in self.objects]}
 
     # -- requests ----------------------------------------------------------------------------------------------------
-
-    def _received(self, connection: str, parser: CommandParser, data: bytes) -> Effects:
-        parser.feed(data)
-        try:
-            while (argv := parser.next()) is not NEED_MORE:
-                reply = yield from self._answer(argv)
-                yield Send(connection, encode(reply, 2))
-        except ProtocolError as error:
-            yield Send(connection, encode(ErrorReply(f"ERR {error}"), 2))
-            yield Close(connection)
-            self._clients.pop(connection, None)
 
     def _answer(self, argv: list[bytes]) -> Answering:
         verb = argv[0].upper()

@@ -39,7 +39,9 @@ from durable_redis.contract import (
     SetTimer,
     TimerFired,
 )
-from durable_redis.formats.resp import NEED_MORE, CommandParser, ErrorReply, Reply, ReplyParser, encode, encode_command
+from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError, Reply, ReplyParser, encode_command
+from durable_redis.redis.config import DEFAULT_PORT
+from durable_redis.redis.responder import Answering, Responder
 from durable_redis.redis.server import RedisServer
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ class Watched:
     asked: bool = False  # a question is not answered
     parser: ReplyParser = field(default_factory=ReplyParser)
 
+    def lost(self) -> None:
+        """The connection is gone, and with it the answer that was awaited."""
+        self.connection, self.is_open, self.asked = "", False, False
+
 
 class Endpoint:
     """A node of the contract: the watcher, and the name under which clients find the primary."""
@@ -81,7 +87,7 @@ class Endpoint:
         self.primary = config.nodes[0]
         self.promoting = ""  # has been told to become the primary
         self.nodes = {name: Watched(name, 0) for name in config.nodes}
-        self.askers: dict[str, CommandParser] = {}  # the clients' connections
+        self._responder = Responder(self._answer)  # to clients
 
     # -- the node ----------------------------------------------------------------------------------------------------
 
@@ -96,21 +102,14 @@ class Endpoint:
                 if (node := self._node(connection)) is not None:
                     node.is_open = True
                     yield from self._say(node, *ASK)
-            case Opened(connection=connection):
-                self.askers[connection] = CommandParser()
-            case Received(connection=connection, data=data) if connection in self.askers:
-                yield from self._answer(connection, data)
-            case Received(connection=connection, data=data):
-                if (node := self._node(connection)) is not None:
-                    node.parser.feed(data)
-                    while (reply := node.parser.next()) is not NEED_MORE:
-                        yield from self._heard(node, reply, now)
-            case Closed(connection=connection):
-                self.askers.pop(connection, None)
-                if (node := self._node(connection)) is not None:
-                    node.connection, node.is_open, node.asked = "", False, False
+            case Received(connection=connection, data=data) if (node := self._node(connection)) is not None:
+                yield from self._received(node, data, now)
+            case Closed(connection=connection) if (node := self._node(connection)) is not None:
+                node.lost()
             case TimerFired():
                 yield from self._tick(now)
+            case _:
+                yield from self._responder.handle(event)
 
     def before_sleep(self, now: int) -> Effects:
         yield from ()
@@ -133,7 +132,7 @@ class Endpoint:
                 node.connection = yield Connect(node.name)
             elif self._is_silent(node, now):  # perhaps another connection gets through
                 yield Close(node.connection)
-                node.connection, node.is_open, node.asked = "", False, False
+                node.lost()
             elif node.is_open and not node.asked:
                 yield from self._say(node, *ASK)
         if self._is_silent(self.nodes[self.promoting or self.primary], now):
@@ -142,6 +141,16 @@ class Endpoint:
 
     def _is_silent(self, node: Watched, now: int) -> bool:
         return now - node.heard_us >= self.config.detection_ms * 1000
+
+    def _received(self, node: Watched, data: bytes, now: int) -> Effects:
+        connection = node.connection
+        node.parser.feed(data)
+        try:
+            while node.connection == connection and (reply := node.parser.next()) is not NEED_MORE:
+                yield from self._heard(node, reply, now)
+        except ProtocolError:  # nobody knows what it meant: ask again, on another connection
+            yield Close(connection)
+            node.lost()
 
     def _heard(self, node: Watched, reply: Reply, now: int) -> Effects:
         """An answer to INFO (or the OK to a REPLICAOF, after which INFO is asked again)."""
@@ -163,7 +172,7 @@ class Endpoint:
             yield from self._promote(now)
         elif node.name != self.primary and node.primary != self.primary and not self.promoting:
             yield Note("demoted", {"node": node.name, "primary": self.primary})
-            yield from self._say(node, b"REPLICAOF", self.primary.encode(), b"6379")
+            yield from self._say(node, b"REPLICAOF", self.primary.encode(), b"%d" % DEFAULT_PORT)
 
     def _promote(self, now: int) -> Effects:
         """The primary has failed: choose the replica with the least lag, the first of several."""
@@ -186,13 +195,11 @@ class Endpoint:
 
     # -- answering ---------------------------------------------------------------------------------------------------
 
-    def _answer(self, connection: str, data: bytes) -> Effects:
-        parser = self.askers[connection]
-        parser.feed(data)
-        while (argv := parser.next()) is not NEED_MORE:
-            known = bool(argv) and argv[0].upper() == b"ENDPOINT"
-            reply = self.primary.encode() if known else ErrorReply("ERR the endpoint knows one command: ENDPOINT")
-            yield Send(connection, encode(reply, 2))
+    def _answer(self, argv: list[bytes]) -> Answering:
+        yield from ()
+        if argv[0].upper() == b"ENDPOINT":
+            return self.primary.encode()
+        return ErrorReply("ERR the endpoint knows one command: ENDPOINT")
 
 
 class ColdServer(RedisServer):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import durable_redis as dr
-from durable_redis.contract import Note, Opened, Received, Send
+from durable_redis.contract import Close, Connect, Note, Opened, Received, Send, TimerFired
 from durable_redis.formats.resp import ErrorReply, encode
 from durable_redis.redis.managed import Endpoint, ManagedConfig
 
@@ -109,3 +109,31 @@ def test_it_answers_one_question() -> None:
         Send("c", b"$2\r\nn1\r\n"),
         Send("c", encode(ErrorReply("ERR the endpoint knows one command: ENDPOINT"), 2)),
     ]
+
+
+NONSENSE = b"*1\r\n:5\r\n"
+
+
+def test_a_client_that_sends_no_request_is_told_so_and_hung_up_on() -> None:
+    endpoint = Endpoint(Random(1), ManagedConfig(("n1",)))
+    list(endpoint.handle(Opened("c", "client"), 0))
+    told, closed = endpoint.handle(Received("c", NONSENSE + b"*1\r\n$8\r\nENDPOINT\r\n"), 0)
+    assert isinstance(told, Send)
+    assert told.data.startswith(b"-ERR Protocol error: expected '$', got ':'")
+    assert closed == Close("c")
+    assert list(endpoint.handle(Received("c", b"*1\r\n$8\r\nENDPOINT\r\n"), 0)) == [], "what still comes is unread"
+
+
+def test_a_node_that_answers_nonsense_is_asked_again_on_another_connection() -> None:
+    endpoint = Endpoint(Random(1), ManagedConfig(("n1",)))
+
+    def connected(number: int) -> None:
+        tick = endpoint.handle(TimerFired("tick"), number)
+        assert next(tick) == Connect("n1")
+        tick.send(f"e>n1#{number}")
+        list(tick)
+        assert list(endpoint.handle(Opened(f"e>n1#{number}", "n1", outgoing=True), number)) != []
+
+    connected(1)
+    assert list(endpoint.handle(Received("e>n1#1", b"?what\r\n"), 1)) == [Close("e>n1#1")]
+    connected(2)
