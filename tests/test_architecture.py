@@ -7,8 +7,9 @@ each.
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ WORLDLY = {"time", "random", "socket", "os", "asyncio", "threading", "secrets", 
 WORLDLY_ALLOWED = {"sim": {"random"}}  # its seeded streams
 ACCELERATORS = {"formats": {"crcmod", "lzf"}}  # optional: under try, with a fallback
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
+SYSTEMS = ("sim", "formats", "engine", "redis", "memorydb")  # in each, the door tells in which order to read
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,33 @@ MODULES = sorted(path.relative_to(PACKAGE).with_suffix("").as_posix() for path i
 def test_the_house_stands(name):
     assert name.split("/")[0] in FLOORS, f"{name} is on no floor: add it to FLOORS and to DESIGN 2"
     assert problems_of(name, (PACKAGE / f"{name}.py").read_text(encoding="utf-8")) == []
+
+
+DOORS = [path for path in PACKAGE.rglob("__init__.py") if path.relative_to(PACKAGE).parts[0] in SYSTEMS]
+
+
+def packages_with_a_reading_order() -> list[str]:
+    doors = {path.parent: ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in DOORS}
+    return sorted(
+        folder.relative_to(PACKAGE).as_posix() for folder, text in doors.items() if "Reading order" in (text or "")
+    )
+
+
+def left_out(text: str, modules: Iterable[str]) -> list[str]:
+    """The modules that a package's docstring does not name."""
+    return sorted(set(modules) - set(re.findall(r"\w+", text)) - {"__init__", "__pycache__"})
+
+
+@pytest.mark.parametrize("name", packages_with_a_reading_order())
+def test_a_reading_order_leaves_nothing_out(name: str) -> None:
+    door = PACKAGE / name / "__init__.py"
+    modules = [path.stem for path in door.parent.iterdir() if path.suffix == ".py" or path.is_dir()]
+    assert left_out(ast.get_docstring(ast.parse(door.read_text(encoding="utf-8"))) or "", modules) == []
+
+
+def test_a_module_that_no_reading_order_names_is_seen() -> None:
+    assert len(packages_with_a_reading_order()) >= 11
+    assert left_out("Reading order: `resp`, then `aof`.", ["__init__", "aof", "lzf", "resp"]) == ["lzf"]
 
 
 # --- the checker itself ----------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@
     engine.execute(Session("me"), [b"SET", b"k", b"v", b"EX", b"10"], now_ms=1_000)     # OK
     engine.take_effects()                                       # [(0, [b"SET", b"k", b"v", b"PXAT", b"11000"])]
 
-Reading order: `values`, `keyspace`, `session`, `table`, `engine`, then `commands` by type; `arguments` and `errors`
-when they are met.
+Reading order: `values`, `keyspace`, `session`, `table`, `engine`, then `commands` by type; `arguments`, `glob` and
+`errors` when they are met.
 """
 
 from durable_redis.engine.engine import Effect, Engine

@@ -1,14 +1,20 @@
 """MemoryDB: durability moved out of the node, into a log that three zones share.
 
+Reading order:
+
     log         the shared log: three replicas with disks of their own, a leader, majorities
-    record      what an entry of the log carries: a chunk of the replication stream
+    record      what a data entry of the log carries, a chunk of the replication stream; `claims`: what the others carry
     dataset     a shard's data, made of a snapshot and the entries behind it; recovery is that and nothing else
     snapshot    the file, and its label: which shard, which entry, which checksum
-    store       where snapshots are kept, and how one asks for them
+    store       where snapshots are kept; `store_client`: how one asks for them; `catalog`: which there are
     server      one node of a shard: it executes, appends the effects, and holds the reply until they are committed
-                (its parts: writebehind, tracker, logbook, leadership, admission, shards, bus)
+                (its parts: `config`, `caller`, `writebehind`, `tracker`, `logbook`, `recovery`, `leadership`,
+                `admission`, `commands`, `shards`, `bus`, `status`)
     migration   slots go from one shard to another, by two logs
-    snapshotter the shadow that makes snapshots, verifies them, and lets the log be trimmed
+    shadow      makes snapshots of a shard, verifies them, and lets the log be trimmed, in phases (`shadow_phase`);
+                `snapshotter`: the machine of all shadows
+    bugs        one mechanism broken each, for whoever wants to see what it is for: `planted`, `sealed`
+    errors      why a shard's data cannot be made of what is there
 
 The law of this package: *an acknowledged write is in the log, and who may write is decided by the log.*  Nodes hear of
 one another through it and through nothing else.

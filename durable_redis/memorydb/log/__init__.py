@@ -15,6 +15,7 @@ Reading order:
     answers     what a user of the log may ask, and is told
     local       all of that in one process, for tests
     election    the rules of voting and committing
+    config      the figures
     storage     the disk of a replica
     newcomer    a replica that has no memory, and what it must learn
     messages    what goes over the wires

@@ -6,8 +6,9 @@ A node of a cluster is a `RedisServer` with `cluster_enabled`, its machine's nam
 
 Reading order:  `slots` (where a key belongs), `membership` (what a node believes, and the rule of epochs), `detector`
 (PFAIL, FAIL), `state` (may it serve), `election` (the rules), `candidate` (a replica that runs), `bus` (messages),
-`gossip` (saying and hearing), `links`, `handover` (a failover that loses nothing), `routing` (MOVED), `nodes_conf` (the
-promises on the disk), `topology`, `commands`, `cluster` (all of it together).
+`gossip` (saying and hearing), `links`, `handover` (a failover that loses nothing), `routing` (MOVED), `restrictions`
+(what is otherwise with commands), `nodes_conf` (the promises on the disk), `topology`, `commands`, `cluster` (all of it
+together).
 
 Ours and not Redis's: the bytes of the bus and its place (see `bus`); ids that follow from names (see `membership`).
 Left out: moving slots between primaries (ASK, MIGRATE), forgetting nodes, replica migration, sharded Pub/Sub.
