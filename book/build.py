@@ -70,11 +70,16 @@ def canonical(notebook: Any) -> Any:
             {key: cell.metadata[key] for key in KEPT_CELL_METADATA if key in cell.metadata}
         )
         if cell.cell_type == "code":
-            cell.outputs = joined_streams(cell.outputs)
-            for output in cell.outputs:
-                output.get("data", {}).pop(WIDGET_VIEW, None)
-                output.get("metadata", {}).pop(WIDGET_VIEW, None)
+            cell.outputs = kept_outputs(cell.outputs)
     return notebook
+
+
+def kept_outputs(outputs: Sequence[Any]) -> list[Any]:
+    """The outputs of a cell without anything that differs between two runs; changed in place."""
+    for output in outputs:
+        output.get("data", {}).pop(WIDGET_VIEW, None)
+        output.get("metadata", {}).pop(WIDGET_VIEW, None)
+    return joined_streams(outputs)
 
 
 def joined_streams(outputs: Sequence[Any]) -> list[Any]:

@@ -1,9 +1,15 @@
-"""book/build.py writes the same bytes every time, sees every difference, and its chapters pass strict nbval."""
+"""book/build.py writes the same bytes every time, sees every difference, and its chapters pass strict nbval.
+
+On a clean checkout a rebuild changes nothing.  That is what `build.py --check` says after a run of its own; here it
+follows from two parts, so that a chapter need not be run twice: `book/conftest.py` compares the outputs of every cell
+under nbval, and the last test of this module the form of the file around them.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +17,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-BUILD = Path(__file__).parents[2] / "book" / "build.py"
+BOOK = Path(__file__).parents[2] / "book"
+BUILD = BOOK / "build.py"
+CHAPTERS = sorted(BOOK.glob("*.ipynb"))
 
 WIDGET_CELL = """import anywidget, traitlets
 class Net(anywidget.AnyWidget):
@@ -23,6 +31,12 @@ class Net(anywidget.AnyWidget):
         return {**data, **still}, metadata
 net = Net()
 net"""
+PICTURE_CELL = """class Dot:
+    def __repr__(self):
+        return "a dot"
+    def _repr_png_(self):
+        return b"not really a picture"
+Dot()"""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +52,7 @@ def toy(tmp_path_factory, build):
     """A chapter that shows a widget, prints in pieces and plots, after its first build."""
     path = tmp_path_factory.mktemp("book") / "00_toy.ipynb"
     sources = [WIDGET_CELL, "print(1)\nprint(2, flush=True)\nassert net.n == 3", "print(sorted({'a': 1, 'b': 2}))"]
+    sources.append(PICTURE_CELL)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     nbformat.write(notebook, path)
     assert build.build(path, check=False) == (True, "00_toy.ipynb: written")
@@ -51,8 +66,8 @@ def test_a_build_keeps_the_still_picture_and_the_text_and_drops_the_live_widget(
         "text/plain": ["3 nodes"],
     }
     assert notebook["cells"][1]["outputs"] == [{"name": "stdout", "output_type": "stream", "text": ["1\n", "2\n"]}]
-    assert [cell["id"] for cell in notebook["cells"]] == ["cell-01", "cell-02", "cell-03"]
-    assert [cell["metadata"] for cell in notebook["cells"]] == [{}, {}, {}]
+    assert [cell["id"] for cell in notebook["cells"]] == ["cell-01", "cell-02", "cell-03", "cell-04"]
+    assert [cell["metadata"] for cell in notebook["cells"]] == [{}, {}, {}, {}]
     assert sorted(notebook["metadata"]) == ["kernelspec", "language_info"]
     assert toy.read_text().endswith("}\n")
 
@@ -108,18 +123,28 @@ def test_a_chapter_that_is_not_there_is_a_wrong_use(build, capsys):
     assert "there is no chapter" in capsys.readouterr().err
 
 
-def nbval(folder):
-    """Run strict nbval on a folder of its own: (exit code, what it printed)."""
+# -- under pytest ----------------------------------------------------------------------------------------------------
+
+
+def nbval(folder, rebuild=True, budget_s=None):
+    """Run strict nbval on a folder of its own: (exit code, what it printed).  `rebuild`: and the book's conftest."""
     (folder / "pytest.ini").write_text("[pytest]\n")
+    if rebuild:
+        shutil.copy(BOOK / "conftest.py", folder)
+        text = BUILD.read_text()
+        if budget_s is not None:
+            text += f"\nCHAPTER_CPU_S = {budget_s}\n"
+        (folder / "build.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "-n", "0"]
     ended = subprocess.run([*command, "--color=no", "-q", "-rA", "."], cwd=folder, capture_output=True, text=True)
     return ended.returncode, ended.stdout
 
 
-def test_strict_nbval_passes_a_built_chapter(toy):
-    code, said = nbval(toy.parent)
+def test_a_built_chapter_passes(toy, tmp_path):
+    shutil.copy(toy, tmp_path)
+    code, said = nbval(tmp_path)
     assert code == 0, said
-    assert "3 passed" in said
+    assert "4 passed" in said
 
 
 @pytest.mark.parametrize(("old", "new"), [("r='3'", "r='4'"), ("3 nodes", "4 nodes")])
@@ -128,6 +153,40 @@ def test_strict_nbval_sees_a_changed_picture_and_a_changed_text(toy, tmp_path, o
     bundle = notebook["cells"][0]["outputs"][0]["data"]
     notebook["cells"][0]["outputs"][0]["data"] = json.loads(json.dumps(bundle).replace(old, new))
     (tmp_path / toy.name).write_text(json.dumps(notebook))
-    code, said = nbval(tmp_path)
+    code, said = nbval(tmp_path, rebuild=False)
     assert code == 1
-    assert "1 failed, 2 passed" in said
+    assert "1 failed, 3 passed" in said
+
+
+@pytest.mark.parametrize(("rebuild", "outcome"), [(False, "4 passed"), (True, "2 failed, 2 passed")])
+def test_what_nbval_passes_over_is_seen_as_what_a_rebuild_would_change(toy, tmp_path, rebuild, outcome):
+    """A note on an output, and a PNG that is missing."""
+    notebook = json.loads(toy.read_text())
+    shown, picture = notebook["cells"][0]["outputs"][0], notebook["cells"][3]["outputs"][0]
+    shown["metadata"] = {"isolated": True}
+    del picture["data"]["image/png"]
+    (tmp_path / toy.name).write_text(json.dumps(notebook))
+    code, said = nbval(tmp_path, rebuild)
+    assert code == rebuild
+    assert outcome in said
+    assert said.count("A rebuild would change the outputs") == 2 * rebuild
+
+
+def test_a_kernel_that_took_too_long_fails_the_last_cell(toy, tmp_path):
+    shutil.copy(toy, tmp_path)
+    code, said = nbval(tmp_path, budget_s=0.01)
+    assert code == 1
+    assert "1 failed, 3 passed" in said
+    assert "s of processor time, more than 0.01" in said
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=[path.stem for path in CHAPTERS])
+def test_a_chapter_is_kept_in_the_form_that_a_build_writes(path, build):
+    """All but the outputs that a fresh run gives: the keys and their order, metadata, ids, and the numbers."""
+    kept = path.read_text(encoding="utf-8")
+    notebook = build.canonical(nbformat.reads(kept, as_version=4))
+    assert nbformat.writes(notebook) + "\n" == kept
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(cells, start=1):
+        carried = [output.execution_count for output in cell.outputs if output.output_type == "execute_result"]
+        assert {cell.execution_count, *carried} == {number}
