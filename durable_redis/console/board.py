@@ -263,8 +263,9 @@ def _groups_of_one(film: Film, row: Row, shown: Sequence[Written], step: int) ->
     safe = row["platter"] if film.playback.deployment.config.appendonly else row["durable_snapshot"]
     risky = [write for write in told if write.place >= safe and not gone(film, write, row)]
     if risky:
-        blow = "any crash" if row["process kill"] == row["power loss"] else "a power loss"
-        groups.append(_group(film, risky, shown, f"OK was said, {blow} would erase {them(risky)}", "risk"))
+        in_memory = row["process kill"] == row["power loss"]
+        blow = "any crash would" if in_memory else "a power loss may"  # of what is not synced, luck may keep a part
+        groups.append(_group(film, risky, shown, f"OK was said, {blow} erase {them(risky)}", "risk"))
     elif row["acknowledged"] and not lost:
         groups.append(Group((), "every OK so far would survive a power loss", "safe"))
     return groups

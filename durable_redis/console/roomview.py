@@ -182,13 +182,14 @@ def by_wire(messages: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]
 
 
 def _in_a_row(messages: Sequence[dict[str, Any]], room: Room) -> Iterator[str]:
+    """Each at a place of its own, counted from the sender of the first, whichever way the others go."""
     many = len(messages)
     for rank, message in enumerate(messages):
         points = way(room, message["from"], message["to"])
         if not points:
             continue
         part = 0.5 + ((rank - (many - 1) / 2) * min(0.24, 0.8 / many) if many > 1 else 0)
-        x, y = along(points, part)
+        x, y = along(points, part if message["from"] == messages[0]["from"] else 1 - part)
         yield rect(x - 7, y - 7, 14, 14, 1 if message["held"] else 7, AMBER, "#7a5600")
         arrow = f"← {message['label']}" if points[-1][0] < points[0][0] else f"{message['label']} →"
         yield text(x, y - 14, arrow, INK, 11, 600, "middle")

@@ -137,6 +137,8 @@ class Teller:
         command = self._open.get(send.connection, "its client")
         if command.split(" ")[0] in ROUTING:
             return Told(f"{who} answers {command}")
+        if answer.startswith("# "):
+            return Told(f"{who} answers {command}", True)  # a page of INFO, of which the first letters say nothing
         return Told(f"{who} answers {command}: {answer}", True)
 
     def _send_command(self, machine: str, send: c.Send) -> Told:

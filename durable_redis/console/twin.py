@@ -30,6 +30,8 @@ from durable_redis.lab.pens import GREEN_TEXT, INK, LINE, PAPER, RED_TEXT, SOFT,
 HATCH = "#e7eaed"
 TONES = {"risk": RED_TEXT, "gone": RED_TEXT, "safe": GREEN_TEXT, "note": SOFT}
 MARGIN = 18
+FATE_LINE = 84
+"""So many letters of a sentence below the board stand in one line, before the story begins."""
 TRACK_X, TRACK_WIDTH = 92, layout.TRACK
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
@@ -105,7 +107,7 @@ def draw(film: Film, still: dict[str, Any]) -> str:
     room = model.room(film)
     board_top = 46 + room["height"] + 12
     rows = len(still["board"]["rows"])
-    fates = max(1, len(still["board"]["groups"]))
+    fates = max(1, sum(len(wrapped(group.text, FATE_LINE)) for group in still["board"]["groups"]))
     track_top = board_top + 30 + max(rows * 20 + fates * 16, 150) + (20 if film.many else 10)
     height = track_top + 86 + 20 * len(timeline.crashes(film))
     width = 912 + 2 * MARGIN
@@ -145,8 +147,9 @@ def _board(still: dict[str, Any], many: bool) -> Iterator[str]:
                 f'<rect x="{161 + 41 * first}" y="27" width="{41 * (last - first) + 34}" '
                 f'height="{20 * len(rows) + 5}" rx="6" {fence}/>'
             )
-        yield text(0, line, group.text, TONES[group.tone], 11.5, 400 if group.tone == "note" else 600)
-        line += 16
+        for part in wrapped(group.text, FATE_LINE):
+            yield text(0, line, part, TONES[group.tone], 11.5, 400 if group.tone == "note" else 600)
+            line += 16
 
 
 def _heads(names: list[str], lost: list[bool]) -> Iterator[str]:
@@ -266,7 +269,7 @@ def _cut(begin: int, end: int) -> str:
 
 
 LOSSES = {
-    False: "acknowledged writes lost if it crashed at that moment; hatched: it is down",
+    False: "acknowledged writes that a crash at that moment may cost; hatched: it is down",
     True: "acknowledged writes lost: by a failover; or if the primary crashed so, and came back (hatched: none is up)",
 }
 KINDS = {

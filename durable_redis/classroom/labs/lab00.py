@@ -11,7 +11,7 @@ TASKS = (
         praise="An fsync has just ended.",
     ),
     Task(
-        "Stand where a power loss would erase more than 50.",
+        "Stand where a power loss may erase more than 50.",
         lambda run: at_risk(run, "power loss") > 50,
         hint="The longer the last fsync is ago, the more; a little earlier than the instant above it was long ago.",
         praise="Since the last fsync, half a second has passed, or more.",

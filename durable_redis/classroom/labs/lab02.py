@@ -12,7 +12,7 @@ TASKS = (
         praise="The child sees the memory as it was at the fork.",
     ),
     Task(
-        "Stand where a power loss would erase at least 40 writes more than a process kill.",
+        "Stand where a power loss may erase at least 40 writes more than a process kill.",
         lambda run: at_risk(run, "power loss") >= at_risk(run, "process kill") + 40,
         hint="The new snapshot has its name, and the directory that says so is not on the platter yet.",
         praise="The name is in the page cache.",

@@ -61,8 +61,9 @@ function groupsOfOne(still, row, shown) {
   const safe = film.appendonly ? row.platter : row.durable_snapshot;
   const risky = promised.filter((write) => write[1] >= safe && !goneFrom(film, row, write));
   if (risky.length) {
-    const blow = row["process kill"] === row["power loss"] ? "any crash" : "a power loss";
-    groups.push(groupOf(film, risky, shown, `OK was said, ${blow} would erase ${them(risky)}`, "risk"));
+    const inMemory = row["process kill"] === row["power loss"];
+    const blow = inMemory ? "any crash would" : "a power loss may"; // of what is not synced, luck may keep a part
+    groups.push(groupOf(film, risky, shown, `OK was said, ${blow} erase ${them(risky)}`, "risk"));
   } else if (row.acknowledged && !lost.length) {
     groups.push({ runs: [], tone: "safe", text: "every OK so far would survive a power loss" });
   }

@@ -29,7 +29,7 @@ const glyph = (kind, x, y) => make("path", { d: GLYPHS[kind][0], class: GLYPHS[k
 const bar = ([from, to]) => make("path", { class: "dr-P dr-fsync", d: `M${TRACK.x + from},${TRACK.top + 1}h2v3H${TRACK.x + to}v4H${TRACK.x + from + 2}v3h-2z` });
 /** When a link was cut. */
 const cutBar = ([from, to]) => make("path", { class: "dr-cut", d: `M${TRACK.x + from},${TRACK.top + 1}H${TRACK.x + to}` });
-const LOSSES = "acknowledged writes lost if it crashed at that moment; hatched: it is down";
+const LOSSES = "acknowledged writes that a crash at that moment may cost; hatched: it is down";
 const LOSSES_OF_MANY = "acknowledged writes lost: by a failover; or if the primary crashed so, and came back (hatched: none is up)";
 /** A stretch of a strip in which the crash cannot happen. */
 function hatched(x, y, width) {

@@ -16,7 +16,8 @@ function tag(x, y, words, anchor, tone) {
     text(x, y + 4, words, { class: `dr-words ${tone}`, "text-anchor": anchor })];
 }
 
-/** One node alone: the messages of each wire in a row; where they would lie upon one another, the oldest stands for all. */
+/** One node alone: the messages of each wire in a row, counted from the sender of the first, whichever way they go; where they
+ * would lie upon one another, the oldest stands for all. */
 function byWire(messages) {
   const wires = new Map();
   for (const message of messages) {
@@ -24,7 +25,7 @@ function byWire(messages) {
     wires.set(wire, [...(wires.get(wire) ?? []), message]);
   }
   return [...wires.values()].flatMap((all) => all.length > MOST_ON_A_WIRE ? [{ ...all[0], label: `${all.length} messages` }]
-    : all.map((message, rank) => ({ ...message, rank, among: all.length })));
+    : all.map((message, rank) => ({ ...message, rank: message.from === all[0].from ? rank : all.length - 1 - rank, among: all.length })));
 }
 
 class Wires {
