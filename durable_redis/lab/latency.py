@@ -30,7 +30,7 @@ class Latency:
     def __str__(self) -> str:
         return (
             f"{self.writes} writes, {self.per_second:.0f} a second: half within {self.median_us / 1000:.2f} ms, "
-            f"99 % within {self.p99_us / 1000:.2f} ms, the slowest {self.longest_us / 1000:.2f} ms"
+            f"99 in 100 within {self.p99_us / 1000:.2f} ms, the slowest {self.longest_us / 1000:.2f} ms"
         )
 
     __repr__ = __str__
