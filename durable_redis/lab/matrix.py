@@ -95,10 +95,13 @@ def zone_is_cut_off(deployment: Deployment) -> Acts:
 
 
 def wrong_heir(deployment: Deployment) -> Acts:
-    """The link to one replica has stalled for three seconds; then the primary and every other replica lose power."""
+    """What feeds one replica has stalled for three seconds; then the primary and every other replica lose power.
+
+    It is fed by the primary, or by the machines of a log: to cut a link on which nothing travels would be no fault."""
     follower = next((name for name in reversed(deployment.nodes) if name != PRIMARY), "")
     if follower:
-        yield FAULT_MS - 3_000, "cut", (PRIMARY, follower)
+        logs = [name for name in deployment.controls if name.startswith("log-")]
+        yield from ((FAULT_MS - 3_000, "cut", (source, follower)) for source in logs or [PRIMARY])
     dying = [name for name in deployment.nodes if name != follower]
     yield from ((FAULT_MS, "crash", (name, "power loss", "lost")) for name in dying)
     if follower:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 
 from durable_redis.lab import matrix as matrices
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.errors import LabError
-from durable_redis.lab.matrix import END_MS, FAULTS, LOGGED, SETUPS, Matrix, matrix, play
+from durable_redis.lab.matrix import END_MS, FAULTS, LOGGED, SETUPS, Matrix, Setup, matrix, play
 from durable_redis.lab.receipt import take
 
 PAIRS = (
@@ -91,6 +92,24 @@ def test_every_setup_can_be_built_and_a_place_that_is_not_there_is_named():
         matrix(faults=["fire"])
     with pytest.raises(LabError, match="no cell"):
         Matrix(())["one node, snapshots", next(iter(FAULTS))]
+
+
+def test_the_wrong_heir_lags_where_a_log_feeds_it_too():
+    """One who leads without having caught up loses what it had missed; so it had missed something."""
+    careless = Setup("MemoryDB(replicas=2, clients=2, bug='election without catching up')")
+    cells = matrix({"with": LOGGED["MemoryDB"], "without": careless}, ["wrong heir"])
+    assert cells["with", "wrong heir"].lost == 0
+    assert cells["without", "wrong heir"].lost == 60, "three seconds of two clients that write every 100 ms each"
+
+
+def test_to_a_log_in_three_zones_no_milder_fault_is_worse_than_a_lost_disk():
+    """Chapter 08 leaves these two faults out."""
+    faults = ("process dies", "power fails", "disk is lost")
+    names = ("MemoryDB", "MemoryDB, one node", "ElastiCache, async")
+    cells = matrix({name: LOGGED[name] for name in names}, faults)
+    for name, milder in product(names, faults[:2]):
+        assert cells[name, milder].lost == cells[name, "disk is lost"].lost == 0
+        assert cells[name, milder].silent_us <= cells[name, "disk is lost"].silent_us + 1_000, "microseconds of chance"
 
 
 def test_a_log_in_three_zones_loses_nothing_to_anything_that_befalls_the_nodes():
