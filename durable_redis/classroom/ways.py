@@ -7,7 +7,8 @@ true: R, it is in a server's memory; P, it is on the platter of a zone; C, it is
 heard OK.
 
 The law of this file: everything is a step of the journal between the sending of the write and the last replica's copy
-of it.  SVG with presentation attributes only; the text says the same in words.
+of it; whoever has not got it some milliseconds after the OK is cut off, or down, and has an empty lane.  SVG with
+presentation attributes only; the text says the same in words.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from durable_redis.lab.run import Run
 from durable_redis.sim.journal import Arrived, Synced
 
 WIDTH, LEFT, RIGHT, TOP, ROW, FOOT = 800, 66, 26, 52, 40, 40
+LATE_US = 5_000
+"""A replica that has not got the write so long after its client's OK is not waited for."""
 
 
 class Message(NamedTuple):
@@ -157,13 +160,15 @@ def way(run: Run, key: str) -> Way:
     others = [name for name in run.deployment.nodes if name != node]
     safe_us = sorted(mark.at_us for mark in marks if mark.letter == "P")[1]
     end_us = max(mark.at_us for mark in marks)
-    kept = [each for each in messages if each.arrived_us <= end_us]
-    return Way(key, (writer, node, *logs, *others), tuple(kept), tuple(works), tuple(marks), safe_us, end_us)
+    heard = tuple(message for message in messages if message.arrived_us <= end_us)
+    synced = tuple(work for work in works if work.end_us <= end_us)
+    return Way(key, (writer, node, *logs, *others), heard, synced, tuple(marks), safe_us, end_us)
 
 
 def _between(run: Run, begin: int, answered: int, writer: str) -> tuple[list[Message], list[Work], dict[str, int]]:
     """The messages and fsyncs from one step on, and when each replica had the write, and the writer the answer."""
     steps = run.playback.world.journal.steps
+    others = [name for name in run.deployment.nodes if name != steps[answered - 1].machine]
     begin_us = steps[begin - 1].at_us
     sent: dict[tuple[str, str], deque[tuple[str, bytes, int]]] = defaultdict(deque)
     syncing: dict[str, int] = {}
@@ -184,14 +189,9 @@ def _between(run: Run, begin: int, answered: int, writer: str) -> tuple[list[Mes
                 works.append(Work(step.machine, syncing.pop(step.machine), at_us))
             case Note(kind="applied") if step.machine not in last:
                 last[step.machine] = at_us
-        if writer in last and all(name in last for name in _replicas(run, steps[answered - 1].machine, number)):
+        if writer in last and (at_us > last[writer] + LATE_US or all(name in last for name in others)):
             break
     return messages, works, last
-
-
-def _replicas(run: Run, node: str, step: int) -> list[str]:
-    """The other servers, as far as they are up."""
-    return [name for name in run.deployment.nodes if name != node and run.frame(step).machines[name].up]
 
 
 def _word(data: bytes) -> str:

@@ -131,11 +131,7 @@ class MemoryDBServer:
                 yield from self._cron(now)
 
     def before_sleep(self, now: int) -> Effects:
-        # Is the lease over?  Is it time to lead?
-        yield from self.leadership.check(now)
-        # Has a migration come further?  Then somebody need not wait any more.
-        yield from self.migration.act(now)
-        yield from self._go_on_with_postponed(now)
+        yield from self._look_around(now)
         # The log first.
         yield from self.logbook.append_next(now)
         # Then the replies that need not wait for it.
@@ -143,6 +139,13 @@ class MemoryDBServer:
             client = self.clients.get(connection)
             if client is None or (yield from self._tell(client, now)):
                 del self._waiting[connection]
+
+    def _look_around(self, now: int) -> Effects:
+        # Is the lease over?  Is it time to lead?
+        yield from self.leadership.check(now)
+        # Has a migration come further?  Then somebody need not wait any more.
+        yield from self.migration.act(now)
+        yield from self._go_on_with_postponed(now)
 
     def view(self) -> Mapping[str, Any]:
         return status(self)

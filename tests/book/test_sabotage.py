@@ -25,7 +25,7 @@ CASES = [
     ("reply before fsync", "00_crash_your_first_node", 5, ["print([lost_with_always(", 'observe("always", worst)']),
     ("replay past a torn tail", "03_append_only_file", 5, ["assert outcomes == {", 'observe("both or none"']),
     ("snapshot without rename", "02_snapshots", 4, ['run.picture(at["Rename"])', 'assert not any("?"']),
-    ("commit on one platter", "08_the_shared_log", 4, ['way(short, "w60")', "assert (on_disk"]),
+    ("commit on one platter", "08_the_shared_log", 4, ['way(run, "w60")', "assert (on_disk"]),
     ("append behind anything", "09_failover_from_the_log", 2, ["assert run.receipt().lost == 40 and real.rec"]),
     ("snapshot unread", "10_starting_from_nothing", 5, ["print(read_back", 'assert "release" not in making(short)']),
 ]

@@ -38,6 +38,19 @@ def test_everybody_who_takes_part_has_a_lane_and_its_fsync(run):
     assert all(leader in (message.source, message.target) for message in found.messages if message.word == "STORED")
 
 
+def test_a_replica_that_is_cut_off_has_an_empty_lane_and_nobody_waits_for_it():
+    run = dr.MemoryDB(replicas=2).start(seed=7)
+    run.partition(["n3"])
+    run.write(5, every_ms=20)
+    run.play(until_ms=run.now_ms + 200)
+    found = way(run, "w3")
+    assert found.lanes[-2:] == ("n2", "n3")
+    assert {mark.machine for mark in found.marks} == {"client", "n1", "n2", "log-a", "log-b", "log-c"}
+    assert not any("n3" in (message.source, message.target) for message in found.messages)
+    assert found.end_us < 5_000
+    assert all(work.end_us <= found.end_us for work in found.works), "nothing of the next write"
+
+
 def test_the_picture_is_a_picture_and_its_text_says_the_same(run):
     bundle = way(run, "w3")._repr_mimebundle_()
     svg, words = bundle["image/svg+xml"], bundle["text/plain"]

@@ -1,33 +1,116 @@
-"""Chapter 08, "Move the log out of the node": its exercises and exit questions."""
+"""Chapter 08, "Move the log out of the node": the rooms of its sections 3 and 4, its exercises and exit questions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from durable_redis.classroom.checking import Exercise, Wrong
-from durable_redis.classroom.kinds import Function, Number, Settings
+from durable_redis.classroom.kinds import Function, Number
+from durable_redis.classroom.moments import conversation
 from durable_redis.classroom.quiz import Question
 from durable_redis.lab.deployments import MemoryDB
 from durable_redis.lab.run import Run
-from durable_redis.memorydb.log.election import reached_by
-from durable_redis.verify.linearizability import linearizable
+from durable_redis.memorydb.log.election import commit_point
+from durable_redis.memorydb.tracker import Tracker
 
 SEED = 7
 LOGS = ("log-a", "log-b", "log-c")
+
+# -- 3: when a write is safe -------------------------------------------------------------------------------------------
+
+
+def fate(run: Run, key: str, step: int) -> str:
+    """What becomes of a write if, at this step, n1 and all machines of the log lose their power, and log-b its disk,
+    too.  The others come back, and so does the network."""
+    run.checkout("main", step)
+    for name in ("n1", "log-a", "log-b", "log-c"):
+        run.crash(name, "disk loss" if name == "log-b" else "power loss")
+    for name in ("log-a", "log-c"):
+        run.restart(name)
+    run.heal_network()
+    run.play(until_ms=5_500)
+    return next(row.verdict for row in run.receipt().rows if row.key == key)
+
+
+# -- 4.1: who is missing -----------------------------------------------------------------------------------------------
+
+
+def without(*machines: str, kind: str = "power loss") -> Run:
+    """A client writes every 100 ms; these machines crash at 2 s, and come back at 7 s."""
+    run = MemoryDB(replicas=2).start(seed=SEED)
+    run.write(120, every_ms=100)
+    for name in machines:
+        run.crash(name, kind, at_ms=2_000)
+    run.play(until_ms=7_000)
+    for name in machines:
+        run.restart(name)
+    run.play(until_ms=14_000)
+    return run
+
+
+# -- 4.3: a command that is not answered -------------------------------------------------------------------------------
+
+REQUEST, ANSWER, LATE = ROOMS = ("the request is lost", "the answer is lost", "the request is late")
+AGAIN, READS, NAMES = CLIENTS = ("sends it again", "reads first", "names the visit")
+LATE_MS = 1_300
+"""So much longer than usual the request of the third room travels: longer than a client waits (1 s)."""
+
+
+class Counted(NamedTuple):
+    """How many visits the room counts in the end, and what its client said and was told until then."""
+
+    visits: int
+    conversation: str
+
+
+def second_visit(room: str, client: str) -> Counted:
+    """One visit is counted; the command for a second one is not answered in time, and the client does as it does.
+
+    In the first two rooms n1 dies meanwhile, and the client goes on with its heir."""
+    run = MemoryDB(replicas=2).start(seed=SEED)
+    named = client == NAMES
+    run.work(1, command="SADD visits first" if named else "INCR visits")
+    run.play(until_ms=1_500)
+    if room == LATE:
+        run.delay("client", "n1", LATE_MS)
+    for log in () if room == LATE else LOGS:
+        run.cut(*(("n1", log) if room == REQUEST else (log, "n1")), both=False)
+    run.work(1, command="SADD visits second" if named else "INCR visits")
+    run.play(until_ms=2_700)
+    if room == LATE:
+        run.heal_network()  # what is on its way already stays late
+    else:
+        run.crash("n1", "power loss")
+        run.play(until_ms=8_000)
+    if client != READS or _reads_one(run):
+        run.work(1, command="SADD visits second" if named else "INCR visits")
+    run.play(until_ms=9_000)
+    said = conversation(run)
+    count = run.command("SCARD" if named else "GET", "visits")
+    assert isinstance(count, int | bytes)
+    return Counted(int(count), said)
+
+
+def _reads_one(run: Run) -> bool:
+    run.work(1, command="GET visits")
+    run.play(until_ms=run.now_ms + 50)
+    return run.history()[-1].reply == b"1"
+
 
 # -- 8.1: what is committed --------------------------------------------------------------------------------------------
 
 PLATTERS = ((52, 52, 52), (52, 51, 52), (52, 50, 51), (40, 52, 51), (52, 0, 0), (7, 9, 8))
 """The last entry on each of three platters."""
-MAJORITY = 2
+MAJORITY, OWN_TERM_FROM = 2, 1
+"""The log has had one leader: all entries are of its term."""
 
 
 @cache
 def commit_points() -> tuple[int, ...]:
-    return tuple(reached_by(platters, MAJORITY) for platters in PLATTERS)
+    return tuple(commit_point(platters, MAJORITY, OWN_TERM_FROM) for platters in PLATTERS)
 
 
 def _middle(platters: Sequence[int]) -> int:
@@ -39,7 +122,9 @@ COMMITTED = Exercise(
     kind=Function(("platters",), lambda: [(platters,) for platters in PLATTERS], Number("the place of an entry", 0)),
     truth=commit_points,
     solution=_middle,
-    right="The middle one of the three: two platters have at least that. The log's own rule says the same, each time.",
+    right="The middle one of the three: two platters have at least that. The log's own rule says the same, each time. "
+    "(It has a second half: a leader counts no entry of an earlier term so, and one of its own carries all before it. "
+    "Why, `durable_redis/memorydb/log/election.py` says.)",
     wrong=(
         Wrong(
             max,
@@ -65,68 +150,65 @@ COMMITTED = Exercise(
     ),
 )
 
-# -- 8.2: three nodes that are too quick -------------------------------------------------------------------------------
+# -- 8.2: a tracker that is too careful --------------------------------------------------------------------------------
 
-BROKEN_STUB: dict[str, Any] = {"replicas": 2, "clients": 2, "bug": "answers before the commit"}
-
-
-class Tale(NamedTuple):
-    """What users could say: acknowledged writes that are gone; whether all answers fit together."""
-
-    lost: int
-    consistent: bool
-
-
-def out_of_reach(settings: Mapping[str, Any]) -> Tale:
-    """n1 does not reach the log any more, one client writes, another reads; then the power of n1 fails."""
-    run = MemoryDB(**{**settings, "clients": 2}).start(seed=SEED)
-    run.write(1, key="x", value="old", client="client1")
-    run.play(until_ms=2_000)
-    run.partition(["n1"], list(LOGS))
-    run.write(1, key="x", value="new", client="client1")
-    run.play(until_ms=2_010)
-    run.read(1, key="x", client="client2")
-    run.play(until_ms=2_700)
-    run.crash("n1", "power loss")
-    if not run.deployment.nodes[1:]:
-        run.heal_network()
-        run.restart("n1")
-    run.play(until_ms=9_000)
-    run.read(2, every_ms=1_500, key="x", client="client2")
-    run.play(until_ms=12_000)
-    return Tale(run.receipt().lost, bool(linearizable(run).linearizable))
+REPLIES: tuple[tuple[dict[str, int], tuple[str, ...] | None], ...] = (
+    ({"x": 120, "y": 180}, ("x",)),
+    ({"x": 120, "y": 180}, ("y",)),
+    ({"x": 120, "y": 180}, ("z",)),
+    ({"x": 120, "y": 180}, ("z", "x", "y")),
+    ({"x": 120, "y": 180}, ()),
+    ({"x": 120, "y": 180}, None),
+    ({}, ("x",)),
+    ({}, None),
+)
+"""The marks; and on which keys a reply rests (None: on all of them)."""
 
 
-NO_LIES = Exercise(
-    name="no-lies",
-    kind=Settings(MemoryDB),
-    truth=lambda: Tale(0, True),
-    outcome=out_of_reach,
-    stub=BROKEN_STUB,
-    solution={"replicas": 2, "clients": 2},
-    right="Nobody is told what the log has not got: neither the writer nor the reader.",
+@cache
+def hazards() -> tuple[int, ...]:
+    return tuple(_tracked(marks).hazard(None if keys is None else map(str.encode, keys)) for marks, keys in REPLIES)
+
+
+def _tracked(marks: Mapping[str, int]) -> Tracker:
+    tracker = Tracker()
+    for key, end in marks.items():
+        tracker.wrote([key.encode()], end)
+    return tracker
+
+
+def _newest(marks: Mapping[str, int], keys: Iterable[str] | None) -> int:
+    return max((end for key, end in marks.items() if keys is None or key in keys), default=0)
+
+
+WAITS_FOR = Exercise(
+    name="waits-for",
+    kind=Function(("marks", "keys"), lambda: REPLIES, Number("a place in the log", 0)),
+    truth=hazards,
+    solution=_newest,
+    right="The newest of the marks that the reply rests on, and 0 where it rests on none. It is `Tracker.hazard` in "
+    "`durable_redis/memorydb/tracker.py`.",
     wrong=(
         Wrong(
-            BROKEN_STUB | {"replicas": 5},
-            "Replicas are fed by the log. What it has not got, none of them has, however many there are.",
-            when=lambda given, outcome: bool(outcome.lost) and given.get("replicas", 2) > 2,
+            lambda marks, keys: max(marks.values(), default=0),
+            "Nobody is told a lie, and everybody waits: whoever reads y, and whoever says PING, waits for x.",
         ),
         Wrong(
-            BROKEN_STUB | {"bug": "no tracker"},
-            "No acknowledged write is gone, and yet: the reader was told a value, and later an older one. Nobody else "
-            "may see what the log has not got, either.",
-            when=lambda given, outcome: not outcome.lost and not outcome.consistent,
+            lambda marks, keys: min((marks[key] for key in keys or marks if key in marks), default=0),
+            "A reply that rests on x and y may be told when the log has *both* changes, not the older one only.",
         ),
         Wrong(
-            BROKEN_STUB | {"bug": "unknown is taken for done"},
-            "It waits a little, and then says OK all the same: {outcome.lost} acknowledged write is gone.",
-            when=lambda given, outcome: given.get("bug") == "unknown is taken for done",
+            lambda marks, keys: max((marks[key] for key in keys or () if key in marks), default=0),
+            "DBSIZE rests on every key, and here it waits for none: it would count a key that may never have been.",
         ),
         Wrong(
-            BROKEN_STUB | {"lease_ms": 1_000},
-            "A lease says for how long a primary may answer. This one answers too early, not for too long: "
-            "{outcome.lost} acknowledged write is gone.",
-            when=lambda given, outcome: bool(outcome.lost),
+            lambda marks, keys: max((marks[key] for key in keys or marks if key in marks), default=0),
+            "A reply that rests on *no* key, such as that of PING, waits here as if it rested on all: an empty list is "
+            "not None.",
+        ),
+        Wrong(
+            lambda marks, keys: 0,
+            "This tracker holds nothing back: `client2` is told *new*, and later *old*.",
         ),
     ),
 )
@@ -166,7 +248,7 @@ PLATTERS_NEEDED = Exercise(
     ),
 )
 
-EXERCISES = (COMMITTED, NO_LIES, PLATTERS_NEEDED)
+EXERCISES = (COMMITTED, WAITS_FOR, PLATTERS_NEEDED)
 
 # -- 8.4, without a check ----------------------------------------------------------------------------------------------
 
@@ -187,46 +269,50 @@ def two_disks(after_ms: int = 2_000) -> Run:
 
 QUESTIONS = (
     Question(
-        "The primary dies a moment after an OK. Its replicas had not yet heard of that write. Is it gone?",
+        "The disk of log-c is lost. A little later n1 and log-a lose their power, a moment after an OK. What now?",
         {
-            "yes: a replica inherits what it has": "So it was in chapters 05 to 07. Here a replica reads the log "
-            "before it may lead.",
-            "no: it is in the log, where whoever leads next must read it": "OK was said because two zones had it on "
-            "their platters. No node needs to have had it.",
-            "no: the dead primary's disk has it": "It has no disk to speak of. That was the mistake of chapter 07: to "
-            "look for it there.",
+            "the write is gone": "Two of three have it, and log-c is none of them: so log-a and log-b have it, and a "
+            "power loss takes nothing from a platter.",
+            "it is there, but nobody is answered until log-a is back": "log-b alone is no majority. With log-a it "
+            "is one again; they elect, and whoever leads next reads the write from them.",
+            "n2 takes over and goes on: log-b has it all": "It has, and it cannot know that: it takes two to elect a "
+            "leader of the log, and n2 leads only when the log says so.",
         },
-        "no: it is in the log, where whoever leads next must read it",
+        "it is there, but nobody is answered until log-a is back",
     ),
     Question(
         "A GET is answered three milliseconds later than usual. Why?",
         {
             "somebody has just written this key": "The value is in memory, and not in the log yet. The reader waits as "
             "the writer does.",
-            "every read asks the log": "Then every read would be slow. Only those of keys that the log has not caught "
-            "up with wait.",
-            "the log was trimmed": "Reading a key needs nothing of the log but to have caught up with it.",
+            "before it answers a read, n1 asks the log whether it still leads": "Then every read would be slow. Only "
+            "those of changed keys wait; whether n1 leads, its lease says (chapter 09).",
+            "the log was electing its leader": "That takes some hundred milliseconds, and whoever reads an untouched "
+            "key does not notice it.",
         },
         "somebody has just written this key",
     ),
     Question(
-        "Your INCR was not answered. What do you know?",
+        "Your INCR was not answered. You send GET, and the counter stands where it stood. What do you know?",
         {
-            "it did not happen": "The request may have been lost, and the answer as well: you see the same.",
-            "it happened": "Perhaps. Perhaps it never reached the log.",
-            "nothing: read, or make the command one that may be done twice": "*Unknown* is the third outcome. The "
-            "node's own retry to the log is safe, because it carries a token; yours carries none.",
+            "it did not happen: send it again": "It has not happened *so far*. It may be on its way still, and then "
+            "two are counted.",
+            "not yet whether it will happen": "*Unknown* includes: it is about to. Send again only what may come twice "
+            "and late, such as SADD with a name for the visit.",
+            "nothing, but another INCR is safe: it carries a token": "The append of a *node* carries a token. Your "
+            "INCR carries nothing by which anybody could tell it from another visit.",
         },
-        "nothing: read, or make the command one that may be done twice",
+        "not yet whether it will happen",
     ),
     Question(
-        "One zone of the log is gone, with its disk. What do the clients notice?",
+        "Zone b burns down: n2 and the leader of the log, with their disks. What do the clients notice?",
         {
-            "lost writes": "Each acknowledged one is on a platter in one of the two other zones at least.",
-            "nothing, or a pause of less than a second": "If this zone led the log, the other two elect. No node "
-            "changes its role.",
-            "no write until the zone is back": "Two of three are a majority. It takes two dead zones to stop the log.",
+            "that the last writes are lost": "Each acknowledged one is on a platter in zone a or c, or in both.",
+            "a pause of less than a second": "The other two elect another leader of the log. n1 stays the primary, and "
+            "sends its entry again.",
+            "that no write gets through for three seconds": "So long it takes until another *server* leads. n1 is "
+            "well, and stays the primary.",
         },
-        "nothing, or a pause of less than a second",
+        "a pause of less than a second",
     ),
 )

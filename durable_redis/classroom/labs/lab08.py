@@ -24,7 +24,8 @@ TASKS = (
         "Make a write that the next primary has, although its client never heard of it.",
         lambda run: heir(run) not in ("", "n1") and told(run, "unknown", "kept, never acknowledged"),
         hint="Go on beat by beat until the log has it. Then see to it that n1 cannot say so.",
-        praise="For the client it is one of those that may be there or not. Only a read will tell.",
+        praise="Its client does not know. A read from n1 would not have settled it, since an append may be on its way. "
+        "What the next primary has is settled.",
     ),
     Task(
         "Lose the disks of n1, n2 and n3, restart all three, and lose nothing.",
