@@ -85,6 +85,11 @@ _STALLED = (
     "crash('n1', 'power loss')",
     "play(40000)",
 )
+_SILENT = (
+    "write(600, every_ms=10)",
+    "pause('log-a', 4000, at_ms=2000)",
+    "pause('log-b', 4000)",
+)
 
 LOGGED = (
     Named(
@@ -269,6 +274,21 @@ LOGGED = (
         _STALLED,
         "The same with the other rule for the reply: no OK while the log stands still, and nothing is lost.",
         "docs.aws.amazon.com, ElastiCache, 'Durability options'",
+    ),
+    Named(
+        "silent-log-async",
+        "ElastiCache(durability='async')",
+        (*_SILENT, "play(14000)"),
+        "The log stands still for 4 s and nobody dies: the replicas wait for the primary to log it all.",
+        "the model's own rule: a backoff begins anew after a silence of the log",
+    ),
+    Named(
+        "silent-log-async-and-a-death",
+        "ElastiCache(durability='async')",
+        (*_SILENT, "crash('n1', 'process kill', at_ms=5900)", "play(14000)"),
+        "The same, and the primary dies before the log is back: what it had answered meanwhile was nowhere else.",
+        "docs.aws.amazon.com, ElastiCache, 'Durability options'",
+        remedy="silent-log-async",
     ),
     Named(
         "newer-engine",

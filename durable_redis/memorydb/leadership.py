@@ -5,7 +5,8 @@ entry last*, and since an append names the entry that it must follow, of two who
 seen everything can.
 
     RECOVERING     has begun to read the snapshot and the log; has nothing yet to show anybody
-    FOLLOWING      applies what is committed, and counts its backoff anew from every leadership entry and renewal
+    FOLLOWING      applies what is committed, and counts its backoff anew from every leadership entry and renewal, and
+                   from when the log is heard again after a silence longer than a lease
     CAMPAIGNING    has seen the tail, its backoff is over: it has sent a leadership entry
     LEADING        executes commands; renews its lease in time
     EXPIRED        its lease is over, and nobody has taken its place (yet): it serves nothing, and goes on renewing
@@ -107,9 +108,11 @@ class Leadership:
 
     def may_campaign(self, now: int) -> bool:
         """It has seen the tail, and heard the log say so not long ago; and its backoff is over."""
-        logbook = self.server.logbook
-        heard = now - logbook.heard_us <= self.server.config.lease_ms * 1000
-        return logbook.is_caught_up and heard and now >= self.backoff_until_us
+        return self.server.logbook.is_caught_up and self.hears_the_log(now) and now >= self.backoff_until_us
+
+    def hears_the_log(self, now: int) -> bool:
+        """Not for as long as a lease has the log been silent, for this node."""
+        return now - self.server.logbook.heard_us <= self.server.config.lease_ms * 1000
 
     def is_clean(self) -> bool:
         """Everything that this leader has executed is in the log."""
@@ -203,6 +206,16 @@ class Leadership:
         if entry.kind == HANDOVER and claim.successor == self.server.name:
             self.backoff_until_us = now
         else:
+            yield from self.wait(now)
+
+    def heard_again(self, now: int) -> Effects:
+        """The log speaks to this node.  If that is after a silence longer than a lease, a replica has learnt nothing of
+        its leader meanwhile, who may have heard as little and could not renew: so its backoff begins anew.
+
+        The log stands still from 0 to 4000 ms, and the leader has renewed at -200.  A backoff that ran on would be over
+        at 2800, and the replica would take over at 4000, from a leader that lives and is about to renew.  This way it
+        waits until 7000.  It is a matter of manners: what keeps two from leading is the condition of the append."""
+        if self.phase is Phase.FOLLOWING and not self.hears_the_log(now):
             yield from self.wait(now)
 
     def wait(self, now: int) -> Effects:

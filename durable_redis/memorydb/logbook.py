@@ -207,6 +207,7 @@ class Logbook:
                 yield from self.server.recovery.refuse(str(error), now)
                 return
             self.unproved = False
+        yield from leadership.heard_again(now)
         running = pushed.base
         for entry in pushed.entries:
             if running == self.data.checksum and entry.id > self.position:

@@ -162,3 +162,16 @@ def test_29_the_durability_buffer() -> None:
     refused = [one for one in run.history() if one.outcome == "failed"]
     assert refused
     assert "too far behind" in str(refused[0].reply)
+
+
+def test_a_silence_of_the_log_costs_nothing_if_nobody_dies() -> None:
+    assert [machine for machine, *_ in notes("silent-log-async", "leads")] == ["n1"]
+    assert played("silent-log-async").receipt().acknowledged == 600
+    assert lost("silent-log-async") == 0
+    name = "silent-log-async-and-a-death"
+    gone = played(name).receipt().lost_rows
+    assert 380 <= len(gone) <= 400, "a write every 10 ms from 2 s until 5.9 s"
+    assert all(1_990_000 < row.sent_us < 5_900_000 for row in gone)
+    heir, led_us, _ = notes(name, "leads")[-1]
+    assert heir != "n1"
+    assert 9_000_000 <= led_us <= 9_900_000, "the log is back at 6 s, and a backoff later somebody else leads"

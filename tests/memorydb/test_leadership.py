@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from durable_redis.contract import Effects
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.memorydb.claims import Claim
-from durable_redis.memorydb.leadership import LEADERS, TRANSITIONS, Phase
+from durable_redis.memorydb.leadership import LEADERS, TRANSITIONS, Leadership, Phase
 from durable_redis.memorydb.log import LEADERSHIP, RENEWAL, Appended, EntryId
 from durable_redis.memorydb.log.local import LocalLog, LocalLogUser
 from durable_redis.memorydb.record import Record
+from durable_redis.memorydb.server import MemoryDBServer
 from tests.memorydb.shardtools import Room
 
 OK = Status(b"OK")
@@ -133,6 +135,59 @@ def test_a_leader_without_a_log_stops_at_the_end_of_its_lease_and_goes_on_when_n
     assert room.leader() == "n1"
     assert room.ask("n1", "GET", "k") == b"v"
     assert led_by(room) == ["n1"]
+
+
+class _CountsThroughTheSilence(Leadership):
+    def heard_again(self, now: int) -> Effects:
+        yield from ()
+
+
+class _Hasty(MemoryDBServer):
+    leadership_type = _CountsThroughTheSilence
+
+
+@pytest.mark.parametrize("durability", ["sync", "async"])
+def test_after_a_silence_of_the_log_the_living_leader_speaks_first(durability: str) -> None:
+    """A replica's backoff does not run out while nobody can be heard; without that, the first to speak takes over, and
+    a leader that had answered before the log loses what it had not logged."""
+    left = {}
+    for kind in (MemoryDBServer, _Hasty):
+        room = Room("n1", "n2", node=kind, durability=durability)
+        room.log.down = True
+        room.send("n1", "SET", "k", "v", connection="writer")
+        room.advance(4_000)
+        assert room.told("n1", "writer") == ([OK] if durability == "async" else [])
+        room["n1"].asleep = True  # the replica is the first whom the log reaches
+        room.log.down = False
+        room.advance(300)
+        room.wake("n1")
+        room.advance(1_000)
+        left[kind] = led_by(room), room.data("n2")
+    assert left[MemoryDBServer] == (["n1"], {b"k": b"v"})
+    assert left[_Hasty] == (["n1", "n2"], {})
+
+
+def test_a_leader_that_died_in_a_silence_of_the_log_is_replaced_a_backoff_after_it() -> None:
+    room = Room("n1", "n2")
+    room.log.down = True
+    room["n1"].asleep = True
+    room.advance(4_000)
+    room.log.down = False
+    assert 3_000 <= wait_for(room, "n2") <= 3_900
+
+
+def test_a_silence_shorter_than_the_lease_puts_nothing_off() -> None:
+    """A log that changes its own leader while a shard's leader dies costs the shard no second backoff."""
+    room = Room("n1", "n2")
+    room.advance(1_000)
+    room["n1"].asleep = True
+    room.advance(1_000)
+    room.log.down = True
+    room.advance(1_500)
+    room.log.down = False
+    assert wait_for(room, "n2") <= 1_100, (
+        "3.0 to 3.5 s after the last renewal, which was half a second before the death"
+    )
 
 
 def test_of_two_that_campaign_together_one_wins() -> None:
