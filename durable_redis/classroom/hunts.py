@@ -259,9 +259,9 @@ def hunt(number: int) -> Hunt:
 # -- what is played ---------------------------------------------------------------------------------------------------
 
 
-def fuzz_on(ground: str, bug: str, seeds: int) -> Found:
+def fuzz_on(ground: str, bug: str, seeds: int, first_seed: int = 0) -> Found:
     """Try so many seeds on this ground with this bug, as a hunt does."""
-    return search(GROUNDS[ground], bug, f"{bug or 'a sound node'}, {ground}", range(seeds))
+    return search(GROUNDS[ground], bug, f"{bug or 'a sound node'}, {ground}", range(first_seed, first_seed + seeds))
 
 
 def search(ground: Ground, bug: str, title: str, seeds: Sequence[int]) -> Found:

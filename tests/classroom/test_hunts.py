@@ -13,7 +13,7 @@ from durable_redis.lab.errors import LabError
 from durable_redis.memorydb.sealed import ENVELOPES, SOUND, unsealed
 
 NUMBERS = range(1, len(ENVELOPES) + 1)
-WHERE = {1: ("island", 0), 2: ("sleep", 1), 3: ("island", 0), 5: ("island", 3), 6: ("crash", 1)}
+WHERE = {1: ("island", 0), 2: ("sleep", 1), 3: ("island", 0), 5: ("island", 3), 6: ("crash", 33)}
 """A ground and a seed that break a law, by the number of the envelope."""
 
 
