@@ -1,4 +1,6 @@
-"""The command line: `python -m durable_redis COMMAND`, or `durable-redis COMMAND`.
+"""Crash the nodes of a Redis in a simulated machine room, and see which acknowledged writes survive.
+
+The command line: `python -m durable_redis COMMAND`, or `durable-redis COMMAND`.
 
 Every command exits with 0 when all is well, 1 when it looked and the answer is bad (a damaged file, a run that came out
 differently), and 2 when it was used wrongly.  To find losses is what a sweep is for: that is 0.  What takes longer than
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +20,7 @@ from dataclasses import replace
 from durable_redis import __version__, bench, bookshelf, inspection
 from durable_redis.lab import scenarios
 from durable_redis.lab.deployments import DEPLOYMENTS, parse_deployment
+from durable_redis.lab.errors import LabError
 from durable_redis.lab.run import Run, replay
 from durable_redis.lab.schedules import ALL_FAULTS
 from durable_redis.lab.sweep import sweep
@@ -26,6 +30,9 @@ from durable_redis.verify.bughunt import bugs
 from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.trials import NEMESIS
 
+BROKEN_PIPE = 141
+"""What a shell says of a command that was ended by SIGPIPE."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
@@ -34,24 +41,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and options.command != "book":
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
-        match options.command:
-            case "book":
-                return bookshelf.open_book(rest)
-            case "inspect":
-                return inspection.run_inspect(options)
-            case "bench":
-                return bench.run_bench(options)
-            case "replay":
-                return _replay(options)
-            case "fuzz":
-                return _fuzz(options)
-            case "bugs":
-                return _bugs(options)
-            case _:
-                return _sweep(options)
+        status = _run(options, rest)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read this has seen enough: `inspect ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter tries once more
+        return BROKEN_PIPE
     except ValueError as error:  # every named error of the lab is one
         print(f"durable-redis: {error}", file=sys.stderr)
         return 1 if isinstance(error, ModelChanged) else 2
+
+
+def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    match options.command:
+        case "book":
+            return bookshelf.open_book(rest)
+        case "inspect":
+            return inspection.run_inspect(options)
+        case "bench":
+            return bench.run_bench(options)
+        case "replay":
+            return _replay(options)
+        case "fuzz":
+            return _fuzz(options)
+        case "bugs":
+            return _bugs(options)
+        case _:
+            return _sweep(options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    if ";" not in options.string and options.string not in scenarios.SCENARIOS:
+        raise LabError(
+            f"there is no scenario {options.string!r}, and a replay string begins with 'dr1' and a semicolon: "
+            "`durable-redis replay --help` lists the scenarios"
+        )
     run = scenarios.play(options.string) if options.string in scenarios.SCENARIOS else replay(options.string)
     receipt = run.receipt() if run.survivor_is_up else None
     if options.json:
@@ -173,7 +194,7 @@ def _ordinal(every: int) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"give a number of at least 1, not {text}")
     return number

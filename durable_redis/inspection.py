@@ -208,7 +208,10 @@ def as_text(inspection: Inspection) -> Iterator[str]:
     for warning in inspection.warnings:
         yield f"warning: {warning}"
     if inspection.damage is not None:
-        yield f"damaged: {inspection.damage.file}: at byte {inspection.damage.offset}: {inspection.damage.reason}"
+        what = "torn" if inspection.damage.torn else "damaged"
+        yield f"{what}: {inspection.damage.file}: at byte {inspection.damage.offset}: {inspection.damage.reason}"
+        if inspection.damage.torn:
+            yield "  (only its end is missing: a server that starts cuts the torn command off, and has the keys above)"
 
 
 def _ordered(entries: Iterable[Entry]) -> list[Entry]:

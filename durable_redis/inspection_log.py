@@ -27,11 +27,13 @@ STREAM_WRITERS: Final = (*STREAM_MAKERS, b"XDEL", b"XTRIM", b"XACK", b"XCLAIM", 
 
 
 class Damage(NamedTuple):
-    """What is wrong: in which file, at which byte, and why."""
+    """What is wrong: in which file, at which byte, and why.  `torn`: only the end of the last file is missing, as a
+    power loss leaves it, and a server that starts cuts the torn command off (aof-load-truncated yes)."""
 
     file: str
     offset: int
     reason: str
+    torn: bool = False
 
 
 class Log(NamedTuple):
@@ -47,7 +49,7 @@ def execute_log(files: Sequence[tuple[str, bytes]]) -> Log:
     """Execute the files of a log, each a name and its content, up to the first damage."""
     replay = _Replay(sum(len(data) for _, data in files))
     for name, data in files:
-        replay.execute_file(name, data)
+        replay.execute_file(name, data, last=name == files[-1][0])
         if replay.damage is not None:
             break
     left_out = [f"{times} x {reason}" for reason, times in replay.left_out.items()]
@@ -67,7 +69,7 @@ class _Replay:
         self.left_out: Counter[str] = Counter()
         self.damage: Damage | None = None
 
-    def execute_file(self, name: str, data: bytes) -> None:
+    def execute_file(self, name: str, data: bytes, last: bool) -> None:
         content = read_records(data, name)
         self.warnings += content.warnings
         if content.preamble is not None:
@@ -75,7 +77,8 @@ class _Replay:
         self.db = 0  # each file selects its databases anew
         self._execute_records(content, name)
         if content.damage is not None and self.damage is None:
-            self.damage = Damage(content.damage.name, content.damage.offset, content.damage.reason)
+            torn = last and content.damage.truncated
+            self.damage = Damage(content.damage.name, content.damage.offset, content.damage.reason, torn)
 
     def _take_preamble(self, preamble: Rdb) -> None:
         if self.version is None:

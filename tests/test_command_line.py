@@ -65,6 +65,33 @@ def test_a_wrong_replay_string_is_status_2_and_one_sentence(string, words, capsy
     assert error.count("\n") == 1
 
 
+def test_what_is_neither_a_scenario_nor_a_replay_string_is_told_where_the_scenarios_are(capsys):
+    assert main(["replay", "split-brains"]) == 2
+    error = capsys.readouterr().err
+    assert "there is no scenario 'split-brains'" in error
+    assert "replay --help" in error
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(tmp_path):
+    (tmp_path / "a.aof").write_bytes(
+        b"".join(b"*3\r\n$3\r\nSET\r\n$5\r\n%05d\r\n$1\r\nx\r\n" % n for n in range(9_999))
+    )
+    command = [sys.executable, "-m", "durable_redis", "inspect", str(tmp_path / "a.aof")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_number_that_is_none_is_refused_in_plain_words(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["fuzz", "Redis()", "--seeds", "some"])
+    assert "give a number of at least 1, not some" in capsys.readouterr().err
+
+
 def test_sweep_counts_the_losses_by_kind_of_crash(capsys):
     assert main(["sweep", "Redis(appendonly=True)", "--writes", "5", "--every", "10", "--jobs", "1"]) == 0
     out = capsys.readouterr().out

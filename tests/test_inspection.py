@@ -166,6 +166,15 @@ def test_a_truncated_log_holds_what_comes_before() -> None:
     report = as_json(inspect_bytes(whole[:-3], "appendonly.aof"))
     assert keys_of(report) == {"a": "1"}
     assert report["damage"]["offset"] == len(whole) // 2
+    assert report["damage"]["torn"] is True
+
+
+def test_a_torn_end_is_not_called_damaged() -> None:
+    whole = log_of("SET a 1", "SET b 2")
+    torn = list(as_text(inspect_bytes(whole[:-3], "x.aof")))
+    assert torn[-2].startswith("torn: x.aof: at byte ")
+    assert "cuts the torn command off" in torn[-1]
+    assert list(as_text(inspect_bytes(whole + b"rot", "x.aof")))[-1].startswith("damaged: x.aof: at byte ")
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Ground:
 
 def _regime(faults: tuple[str, ...], fewest: int, most: int, longest_ms: int) -> Regime:
     nemesis = Nemesis(faults, fewest, most, BEGIN_MS, END_MS, longest_ms)
-    return Regime(nemesis, A_WRITER_AND_A_READER, every_ms=100, reads=False, patience_s=30)
+    return Regime(nemesis, A_WRITER_AND_A_READER, every_ms=100, reads=False, waits=False, patience_s=30)
 
 
 _ISLAND = "lease_ms=400, renew_ms=120, backoff_ms=600, backoff_jitter_ms=80"

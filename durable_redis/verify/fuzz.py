@@ -44,6 +44,8 @@ class Report:
             f"{sum(trial.lost for trial in trials):,} of them lost, in {lossy:,} of {len(trials):,} runs",
             f"  {len(JUDGES)} judges: {'no objection' if not self.failures else f'{len(self.failures)} runs fail'}",
         ]
+        if lossy and not self.failures:
+            lines.append("  (every loss has its explanation, and is none that this deployment promises to prevent)")
         for trial in self.failures[:MOST_TOLD]:
             lines += ["", f"  seed {trial.seed}, {trial.troubles} actions of the schedule left:"]
             first_of_each = {finding.judge: finding for finding in reversed(trial.findings)}

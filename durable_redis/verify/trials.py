@@ -54,6 +54,7 @@ class Regime:
     """What the trials of a row have in common: the faults, the work, and how often some client sends a command.
 
     * `reads`: where replicas have their data from a log, somebody reads from one of them, which the seed says;
+    * `waits`: under some seeds each command is followed by WAIT, where there is that command;
     * `patience_s`: when one stops to wait for rest; by default far longer than any timeout of a deployment, or of TCP.
     """
 
@@ -61,6 +62,7 @@ class Regime:
     work: Work = MIXED
     every_ms: int = 100
     reads: bool = True
+    waits: bool = True
     patience_s: int = 180
 
 
@@ -160,7 +162,8 @@ def _play(playback: Playback, plan: Plan, regime: Regime) -> Sequence[Operation]
     """Steps 1 to 4.  Returns the operations of step 4."""
     playback.play_to(plan.begin_ms * 1_000)
     deployment = playback.deployment
-    waits = deployment.has_wait and len(deployment.nodes) > 1 and int(playback.world.seed) % WAITING_SEEDS == 0
+    has_wait = regime.waits and deployment.has_wait and len(deployment.nodes) > 1
+    waits = has_wait and int(playback.world.seed) % WAITING_SEEDS == 0
     options: dict[str, Any] = {"wait": WAIT} if waits else {}
     for verb, given in regime.work:
         waiting = {} if verb == "read" else options
