@@ -254,7 +254,7 @@ EXERCISES = (COMMITTED, WAITS_FOR, PLATTERS_NEEDED)
 
 
 def two_disks(after_ms: int = 2_000) -> Run:
-    """Beyond the promise: the disks of two zones of the log are lost, and two new machines stand in their places."""
+    """Beyond the promise: the disks of two machines of the log are lost, and two new ones stand in their places."""
     run = MemoryDB(replicas=2).start(seed=SEED)
     run.write(100, every_ms=100)
     for log in ("log-a", "log-b"):

@@ -5,7 +5,7 @@ from durable_redis.lab.tasks import Task
 
 TASKS = (
     Task(
-        "Cut the power of n1 and of a zone of the log, let another node take over, and lose nothing.",
+        "Cut the power of n1 and of a machine of the log, let another node take over, and lose nothing.",
         lambda run: (
             any(crash.machine.startswith("log-") for crash in run.crashes())
             and heir(run) not in ("", "n1")
@@ -17,7 +17,7 @@ TASKS = (
     Task(
         "Crash nothing, and let no write be answered OK for two seconds.",
         lambda run: not run.crashes() and silent_ms(run) >= 2_000 and run.receipt().lost == 0,
-        hint="How many zones of the log must answer? A machine can also be paused.",
+        hint="How many machines of the log must answer? One can also be paused.",
         praise="No majority, no OK. And what was told OK before stays where it is.",
     ),
     Task(
