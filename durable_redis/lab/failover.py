@@ -59,7 +59,7 @@ WORDS: Mapping[str, Words] = {
     "candidate": Words(
         "elect", "{machine} has seen all of the log, up to {after}, and its backoff is over: it appends"
     ),
-    "conflict": Words("elect", "{machine} has lost: {reason}"),
+    "conflict": Words("refuse", "{machine} is refused: {reason}"),
     "leads": Words("promote", "{machine} leads: entry {epoch} of the log says so"),
     "deposed": Words("demote", "{machine} leads no more, and throws away {lost_bytes} bytes that the log has not got"),
     # and those of a node that asks nobody (`memorydb.bugs`)

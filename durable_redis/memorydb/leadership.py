@@ -8,8 +8,8 @@ seen everything can.
     FOLLOWING      applies what is committed, and counts its backoff anew from every leadership entry and renewal, and
                    from when the log is heard again after a silence longer than a lease
     CAMPAIGNING    has seen the tail, its backoff is over: it has sent a leadership entry
-    LEADING        executes commands; renews its lease in time
-    EXPIRED        its lease is over, and nobody has taken its place (yet): it serves nothing, and goes on renewing
+    EXPIRED        leads by its entry, and has no lease, not yet or not any more: it serves nothing, and renews
+    LEADING        has a lease: it executes commands, and renews in time
     HANDING OVER   takes no more commands, and will name its successor in the log as soon as the log has all the rest
     STOPPED        the log speaks of a newer engine: this one might misread it, so it reads no more, and never leads
 
@@ -45,8 +45,8 @@ class Phase(Enum):
     RECOVERING = "recovering"
     FOLLOWING = "following"
     CAMPAIGNING = "campaigning"
-    LEADING = "leading"
     EXPIRED = "expired"
+    LEADING = "leading"
     HANDING_OVER = "handing over"
     STOPPED = "stopped"
 
@@ -55,8 +55,8 @@ TRANSITIONS = {
     Phase.RECOVERING: (Phase.FOLLOWING, Phase.STOPPED),
     Phase.FOLLOWING: (Phase.CAMPAIGNING, Phase.RECOVERING, Phase.STOPPED),
     Phase.CAMPAIGNING: (Phase.EXPIRED, Phase.FOLLOWING, Phase.STOPPED),
-    Phase.LEADING: (Phase.EXPIRED, Phase.HANDING_OVER, Phase.FOLLOWING, Phase.RECOVERING),
     Phase.EXPIRED: (Phase.LEADING, Phase.FOLLOWING, Phase.RECOVERING),
+    Phase.LEADING: (Phase.HANDING_OVER, Phase.EXPIRED, Phase.FOLLOWING, Phase.RECOVERING),
     Phase.HANDING_OVER: (Phase.FOLLOWING, Phase.RECOVERING),
     Phase.STOPPED: (),
 }

@@ -179,7 +179,7 @@ class Logbook:
 
     def conflicted(self, tail: EntryId, now: int) -> Effects:
         """Something else stands where this node's entry was to stand."""
-        yield from self._failed(f"{tail} stands behind {self.position}", now)
+        yield from self._failed(f"behind {self.position} stands something else by now (the log ends at {tail})", now)
 
     def unknown(self, flight: Flight) -> None:
         """Nobody knows whether it is in the log: nothing follows from that."""
