@@ -16,6 +16,7 @@ from durable_redis.lab import availability
 from durable_redis.lab.deployments import MemoryDB
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.run import Run
+from durable_redis.memorydb.config import MemoryDBConfig
 from durable_redis.sim import EPOCH_US
 from durable_redis.sim.journal import Step
 
@@ -23,6 +24,8 @@ ROOM: dict[str, Any] = {"replicas": 2, "least_bytes": 1_000_000}
 """Three nodes, and a log of which no beginning is cut off meanwhile."""
 LOGS = ["log-a", "log-b", "log-c"]
 LONGEST_START_US = 60_000_000
+DEATHS, ELECTIONS = range(3), range(12)
+"""The seeds of section 7: of the deaths of a primary, and of the elections in the log."""
 
 
 def asleep(**options: Any) -> Run:
@@ -37,13 +40,15 @@ def asleep(**options: Any) -> Run:
     return run
 
 
-def out_of_reach(**options: Any) -> Run:
+def out_of_reach(clock_ms: float = 0, **options: Any) -> Run:
     """n1 and one client are cut off from everybody else, and from the log, from 2 s to 9 s; that client reads x all the
-    time, and another one writes it."""
+    time, and another one writes it.  Just before, the clock of n1 may be set, by so much."""
     run = MemoryDB(replicas=2, clients=2, **options).start(seed=SEED)
     run.write(1, key="x", value="old")
+    if clock_ms:
+        run.skew("n1", clock_ms, at_ms=1_990)
     run.partition(["n1", "client1"], [*LOGS, "n2", "n3", "client2"], at_ms=2_000)
-    run.read(300, every_ms=20, key="x", client="client1")
+    run.read(400, every_ms=20, key="x", client="client1")
     run.write(60, every_ms=100, key="x", value="new{n}", client="client2")
     run.play(until_ms=9_000)
     run.heal_network()
@@ -52,37 +57,40 @@ def out_of_reach(**options: Any) -> Run:
 
 
 class Reads(NamedTuple):
-    """What n1 answered: how many reads; for how long after the cut; and how many of them told a value although the OK
-    of a newer one had been heard."""
+    """What n1 answered: how many reads; for how long after the cut; when the OK of a newer value was heard elsewhere;
+    and how many reads that were sent after that told the old one."""
 
     answered: int
     for_ms: float
+    newer_ms: float
     stale: int
 
     def __str__(self) -> str:
-        return (
-            f"{self.answered} reads answered, for {self.for_ms / 1000:.2f} s after the cut; {self.stale} of them stale"
+        words = (
+            f"n1 answers {self.answered} reads, for {self.for_ms / 1000:.2f} s after the cut; {self.stale} are stale"
         )
+        return words + (f", from {self.newer_ms / 1000:.2f} s on" if self.stale else "")
 
 
 def reads(run: Run, cut_ms: float = 2_000) -> Reads:
     """Of a run of `out_of_reach`."""
     told = [operation for operation in run.history() if operation.outcome == "ok"]
     newer = min(operation.answered_us or 0 for operation in told if operation.argv[-1].startswith(b"new"))
-    answered = [operation for operation in told if operation.argv[0] == b"GET"]
-    last_us = max(operation.answered_us or 0 for operation in answered)
+    answered = [operation for operation in told if operation.argv[0] == b"GET" and operation.node == "n1"]
+    last_us = max((operation.answered_us or 0 for operation in answered), default=EPOCH_US + round(cut_ms * 1000))
     stale = sum((operation.sent_us or 0) > newer and operation.reply == b"old" for operation in answered)
-    return Reads(len(answered), round((last_us - EPOCH_US) / 1000 - cut_ms, 3), stale)
+    for_ms, newer_ms = (round((at_us - EPOCH_US) / 1000, 3) for at_us in (last_us, newer))
+    return Reads(len(answered), for_ms - cut_ms, newer_ms, stale)
 
 
 # -- section 6: what it costs to fail over -----------------------------------------------------------------------------
 
 
 class Taken(NamedTuple):
-    """The primary dies: after so many seconds its lease is over, and after so many somebody leads; for the longest time
-    no write gets through."""
+    """The primary dies so long after its last renewal: after so many seconds its lease is over, and after so many
+    somebody leads; for the longest time no write gets through."""
 
-    seed: int
+    age_ms: float
     lease_s: float
     leads_s: float
     heir: str
@@ -90,24 +98,31 @@ class Taken(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"the lease is over after {self.lease_s:.2f} s, {self.heir} leads after {self.leads_s:.2f} s; "
-            f"a client is without an answer for {self.silent_s:.1f} s"
+            f"{self.age_ms:3.0f} ms after a renewal: the lease is over after {self.lease_s:.2f} s, {self.heir} leads "
+            f"after {self.leads_s:.2f} s; a client is without an answer for {self.silent_s:.1f} s"
         )
 
 
-def taken_over(seed: int = SEED, **options: Any) -> Taken:
-    """The power of n1 fails, each seed a little later between two renewals."""
+def taken_over(age_ms: float = 0, seed: int = SEED, **options: Any) -> Taken:
+    """The power of n1 fails so long after a renewal was answered, the first one after 3 s."""
     playback = started(seed, **ROOM | options)
     playback.play_to(2_000_000)
     playback.deeds.write(160, every_ms=50)
-    crash_us = 3_000_000 + 53_000 * seed
+    playback.play_to(3_000_000)
+    playback.play_while(lambda: not _renewed(playback.world.journal.steps[-1]), LONGEST_START_US)
+    _, renewed_us, facts = noted(playback, "lease")[-1]
+    crash_us = renewed_us + round(age_ms * 1000)
     playback.play_to(crash_us)
     playback.deeds.crash("n1", "power loss")
-    playback.play_to(crash_us + 7_000_000)
-    lease_us = [int(facts["until_us"]) for node, _, facts in noted(playback, "lease") if node == "n1"][-1] - EPOCH_US
+    playback.play_to(crash_us + 5_000_000)
+    lease_us = int(facts["until_us"]) - EPOCH_US
     heir, leads_us, _ = noted(playback, "leads")[-1]
     silent_us = availability.measure(playback).longest_us
-    return Taken(seed, (lease_us - crash_us) / 1e6, (leads_us - crash_us) / 1e6, heir, round(silent_us / 1e6, 1))
+    return Taken(age_ms, (lease_us - crash_us) / 1e6, (leads_us - crash_us) / 1e6, heir, round(silent_us / 1e6, 1))
+
+
+def _renewed(step: Step) -> bool:
+    return isinstance(step.what, Note) and step.what.kind == "lease"
 
 
 class CaughtUp(NamedTuple):
@@ -145,50 +160,62 @@ def catch_up(writes: int, lag: int, seed: int = SEED) -> CaughtUp:
 
 
 class Stalled(NamedTuple):
-    """The replica of the log that leads it dies: how long no write got through, and how often the lease of n1 ran out
-    meanwhile, though n1 was well."""
+    """The replica of the log that leads it dies: how long a renewal of n1 waited at most for an answer that came within
+    the lease, and how often the lease of n1 ran out meanwhile, though n1 was well."""
 
-    silent_s: float
+    waited_ms: float
     lapses: int
 
 
 def log_stalled(seed: int = SEED, **options: Any) -> Stalled:
-    """The log elects another leader; n1 cannot renew its lease meanwhile."""
+    """The log elects another leader, and a renewal of n1 is due just then: the old one dies 5 ms before it."""
+    times = {name: options.get(name, getattr(MemoryDBConfig(), name)) * 1000 for name in ("lease_ms", "renew_ms")}
     playback = started(seed, **ROOM | options)
-    playback.play_to(3_000_000)
-    playback.deeds.write(60, every_ms=50)
-    playback.play_to(4_000_000 + 53_000 * seed)
+    playback.play_to(1_500_000)
+    playback.play_while(lambda: not _renewed(playback.world.journal.steps[-1]), LONGEST_START_US)
+    crash_us = (
+        int(noted(playback, "lease")[-1][2]["until_us"]) - EPOCH_US - times["lease_ms"] + times["renew_ms"] - 5_000
+    )
+    playback.play_to(crash_us)
     playback.deeds.crash(noted(playback, "log leader")[-1][0], "power loss")
-    playback.play_to(8_000_000)
+    playback.play_to(crash_us + 2_000_000)
+    waits_us = [
+        at_us - (int(facts["until_us"]) - EPOCH_US - times["lease_ms"])
+        for node, at_us, facts in noted(playback, "lease")
+        if node == "n1" and at_us > crash_us
+    ]
     lapses = sum(node == "n1" for node, *_ in noted(playback, "lease over"))
-    return Stalled(round(availability.measure(playback).longest_us / 1e6, 1), lapses)
+    return Stalled(max(waits_us, default=0) / 1000, lapses)
 
 
 class Trade(NamedTuple):
-    """A lease of this length, with a backoff half as long again: the slower of two failovers, and how many of two
-    elections in the log cost a healthy primary its lease."""
+    """Four times, in milliseconds; the slowest of some deaths just after a renewal; and how many elections in the
+    log cost a healthy primary its lease."""
 
     lease_ms: int
+    renew_ms: int
+    backoff_ms: int
+    backoff_jitter_ms: int
     leads_s: float
     lapses: int
 
     def __str__(self) -> str:
         return (
-            f"lease {self.lease_ms:5,} ms: somebody leads within {self.leads_s:.1f} s of a death; "
-            f"of 2 elections in the log {self.lapses} cost n1 its lease"
+            f"lease {self.lease_ms:5,}, renewed every {self.renew_ms}, backoff {self.backoff_ms:5,} and up to "
+            f"{self.backoff_jitter_ms} more: somebody leads after {self.leads_s:.2f} s, {self.lapses} leases lost"
         )
 
 
-def by_lease(lease_ms: int) -> Trade:
-    """The four times, all in proportion to the lease."""
+def trade(lease_ms: int, renew_ms: int, backoff_ms: int, backoff_jitter_ms: int) -> Trade:
+    """Three deaths, and twelve elections of the log."""
     times = {
         "lease_ms": lease_ms,
-        "renew_ms": lease_ms // 4,
-        "backoff_ms": lease_ms * 3 // 2,
-        "backoff_jitter_ms": lease_ms // 4,
+        "renew_ms": renew_ms,
+        "backoff_ms": backoff_ms,
+        "backoff_jitter_ms": backoff_jitter_ms,
     }
-    slowest_s = max(taken_over(seed, **times).leads_s for seed in (0, 1))
-    return Trade(lease_ms, slowest_s, sum(log_stalled(seed, **times).lapses for seed in (0, 1)))
+    slowest_s = max(taken_over(seed=seed, **times).leads_s for seed in DEATHS)
+    return Trade(**times, leads_s=slowest_s, lapses=sum(log_stalled(seed, **times).lapses for seed in ELECTIONS))
 
 
 def noted(playback: Playback, kind: str) -> list[tuple[str, int, Mapping[str, Any]]]:

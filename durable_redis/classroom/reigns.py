@@ -2,9 +2,10 @@
 
     reigns(run, from_ms=1_000, until_ms=6_000)
 
-A full bar is a lease: from when a node leads until its lease ends.  It is hollow where the node was down, or deposed,
-and nobody else could know; and where a node serves without having asked anybody.  A thin bar is a backoff: it begins
-anew at every sign of a leader that the node sees in the log, and ends where nobody gave one.
+A full bar is a lease: from when a node leads until its lease ends.  It is hollow where the node was down, stood still
+or was deposed, and nobody else could know; and where a node serves without having asked anybody.  A thin bar is a
+backoff: it begins anew at every sign of a leader that the node sees in the log, and ends where nobody gave one.  A node
+counts both on its own clock; the bars are in the room's time, and become longer or shorter where the clock is set.
 
 The law of this file: every bar and mark is a note of the journal, or a timer that a node has set; nothing is computed
 from the configuration.  SVG with presentation attributes only; the text says the same in words.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from durable_redis.contract import Note, SetTimer
@@ -22,7 +24,7 @@ from durable_redis.lab.pens import INK, PAPER, SOFT, rect, sheet, text
 from durable_redis.lab.run import Run
 from durable_redis.memorydb.leadership import WAKE
 from durable_redis.sim import EPOCH_US
-from durable_redis.sim.faults import Crashed, Pause
+from durable_redis.sim.faults import Crashed, Pause, Skew
 from durable_redis.sim.journal import Step
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 800, 60, 20, 44, 52
@@ -49,6 +51,7 @@ class Reign:
     still: list[Span] = field(default_factory=list)  # it stood still, or was down
     marks: list[tuple[str, int]] = field(default_factory=list)
     leads: bool = False
+    skew_us: int = 0  # by how much its clock is fast
 
     def see(self, step: Step, end_us: int) -> None:
         at_us = step.at_us
@@ -58,7 +61,7 @@ class Reign:
                 self._stop_waiting(at_us)
                 self.marks.append(("leads", at_us))
             case Note(kind="lease", facts={"until_us": int(until)}):
-                self._lease(at_us, until - EPOCH_US)
+                self._lease(at_us, until - EPOCH_US - self.skew_us)
             case Note(kind="deposed"):
                 self._end(at_us)
             case Note(kind="takes over"):
@@ -70,7 +73,7 @@ class Reign:
                 self.marks.append((kind, at_us))
             case SetTimer(name=name, at_us=until) if name == WAKE and not self.leads:
                 self._stop_waiting(at_us)
-                self.waits.append(Span(at_us, until - EPOCH_US))
+                self.waits.append(Span(at_us, until - EPOCH_US - self.skew_us))
             case Crashed():
                 self._end(at_us)
                 self._stop_waiting(at_us)
@@ -78,6 +81,8 @@ class Reign:
                 self.marks.append(("crash", at_us))
             case Pause(for_us=for_us):
                 self.still.append(Span(at_us, at_us + for_us))
+            case Skew(skew_us=skew_us):
+                self._set_clock(at_us, skew_us - self.skew_us)
 
     def _lease(self, at_us: int, until_us: int) -> None:
         if self.leases and self.leases[-1].end_us >= at_us:
@@ -85,6 +90,33 @@ class Reign:
         else:
             self.leases.append(Span(at_us, until_us))
         self.marks.append(("renewal", at_us))
+
+    def _set_clock(self, at_us: int, by_us: int) -> None:
+        """A lease that has not ended ends so much earlier; what waits was told before, and goes on."""
+        self.skew_us += by_us
+        if self.leases and self.leases[-1].end_us > at_us:
+            self.leases[-1].end_us = max(at_us, self.leases[-1].end_us - by_us)
+        self.marks.append(("clock", at_us))
+
+    def settle(self) -> Reign:
+        """Where it stood still it had its lease, and served nobody."""
+        for still in self.still:
+            for lease in [
+                lease for lease in self.leases if lease.begin_us < still.end_us and lease.end_us > still.begin_us
+            ]:
+                begin_us, end_us = max(lease.begin_us, still.begin_us), min(lease.end_us, still.end_us)
+                self.hollow.append(Span(begin_us, end_us))
+                if end_us < lease.end_us:
+                    self.leases.append(Span(end_us, lease.end_us))
+                lease.end_us = begin_us
+        return self
+
+    def idle(self) -> Iterator[Span]:
+        """Where, for more than a second, it had no lease and waited for nothing."""
+        known = sorted(self.leases + self.hollow + self.waits + self.still, key=lambda span: span.begin_us)
+        for one, other in pairwise(known):
+            if other.begin_us > one.end_us + 1_000_000:
+                yield Span(one.end_us, other.begin_us)
 
     def _end(self, at_us: int) -> None:
         self.leads = False
@@ -101,13 +133,13 @@ class Reign:
             yield f"holds the lease from {span.begin_us / 1e6:.3f} s to {span.end_us / 1e6:.3f} s"
         for span in self.hollow:
             until = f" to {span.end_us / 1e6:.3f} s" if self.leases else ""
-            held = "has a lease and is down, or has given it up," if self.leases else "serves without a lease"
+            held = "has a lease, and does not serve," if self.leases else "serves without a lease"
             yield f"{held} from {span.begin_us / 1e6:.3f} s{until}"
         for span in self.waits[-1:]:
             if span.end_us > span.begin_us:
                 yield f"begins its last backoff at {span.begin_us / 1e6:.3f} s, which ends at {span.end_us / 1e6:.3f} s"
         for span in self.still:
-            yield f"stands still from {span.begin_us / 1e6:.3f} s to {span.end_us / 1e6:.3f} s"
+            yield f"is still, or down, from {span.begin_us / 1e6:.3f} s to {span.end_us / 1e6:.3f} s"
         for kind, at_us in self.marks:
             if kind != "renewal":
                 yield f"{SAYS[kind]} at {at_us / 1e6:.3f} s"
@@ -119,6 +151,7 @@ SAYS = {
     "conflict": "is refused",
     "takes over": "serves without asking",
     "crash": "goes down",
+    "clock": "has its clock set",
 }
 
 
@@ -157,7 +190,7 @@ class Reigns:
             spans = {"lease": reign.leases, "wait": reign.waits, "still": reign.still}
             spans |= {"hollow": reign.hollow} if reign.leases else {}
             kinds |= {kind for kind, found in spans.items() if any(self._seen(found))}
-        return kinds
+        return kinds | {"idle" for reign in self.reigns if any(self._seen(list(reign.idle())))}
 
     def _x(self, at_us: float) -> float:
         inside = min(max(at_us, self.from_us), self.until_us) - self.from_us
@@ -182,12 +215,12 @@ class Reigns:
         for span in self._seen(reign.leases):
             yield self._bar(span, y + 6, 20, GREEN)
             if span.end_us < self.until_us and all(span.end_us != after.begin_us for after in reign.hollow):
-                yield text(self._x(span.end_us) - 4, y + 20, f"{span.end_us / 1e6:.2f}", PAPER, 10, anchor="end")
+                yield text(self._x(span.end_us) - 4, y + 20, f"{span.end_us / 1e6:.2f} s", PAPER, 10, anchor="end")
         for span in self._seen(reign.hollow):
             begin, end = self._x(span.begin_us), self._x(span.end_us)
             yield rect(begin, y + 6, end - begin, 20, 2, "none", GREEN, 2)
             if span.end_us < self.until_us:
-                yield text(end + 4, y + 20, f"{span.end_us / 1e6:.2f}", SOFT, 10)
+                yield text(end + 4, y + 20, f"{span.end_us / 1e6:.2f} s", SOFT, 10)
         for kind, at_us in reign.marks:
             if self.from_us <= at_us <= self.until_us:
                 yield _mark(kind, self._x(at_us), y + 16)
@@ -201,7 +234,7 @@ class Reigns:
 
 
 def _mark(kind: str, x: float, y: int) -> str:
-    """A shape for each kind: a tick, a triangle, a dot, a cross, a bolt."""
+    """A shape for each kind: a tick, a triangle, a dot, a cross, a bolt, a clock."""
     match kind:
         case "renewal":
             return f'<path d="M{x:g} {y - 10}v20" stroke="{PAPER}" stroke-width="1.5"/>'
@@ -211,19 +244,24 @@ def _mark(kind: str, x: float, y: int) -> str:
             return f'<path d="M{x - 5:g} {y - 5}l10 10m0-10l-10 10" stroke="{ORANGE}" stroke-width="3"/>'
         case "crash":
             return f'<path d="M{x - 4:g} {y - 14}h8l-3 8h5l-9 13l3-10h-5z" fill="{ORANGE}"/>'
+        case "clock":
+            hands = f'<path d="M{x:g} {y - 5}v5l4 3" stroke="{INK}" stroke-width="1.5" fill="none"/>'
+            return f'<circle cx="{x:g}" cy="{y}" r="8" fill="{PAPER}" stroke="{INK}" stroke-width="1.5"/>{hands}'
     return f'<circle cx="{x:g}" cy="{y}" r="5" fill="{PAPER}" stroke="{INK}" stroke-width="2"/>'
 
 
 Shape = Callable[[float, float], str]
 LEGEND: tuple[tuple[str, Shape, str], ...] = (
     ("lease", lambda x, y: rect(x, y - 10, 18, 12, 2, GREEN), "holds the lease"),
-    ("hollow", lambda x, y: rect(x, y - 9, 18, 10, 2, "none", GREEN, 2), "a lease unused"),
+    ("hollow", lambda x, y: rect(x, y - 9, 18, 10, 2, "none", GREEN, 2), "serves nobody"),
     ("takes over", lambda x, y: rect(x, y - 9, 18, 10, 2, "none", GREEN, 2), "serves without a lease"),
     ("wait", lambda x, y: rect(x, y - 8, 18, 8, 2, SKY), "backoff"),
+    ("idle", lambda x, y: f'<path d="M{x:g} {y - 4:g}h18" stroke="{BORDER}" stroke-dasharray="1 4"/>', "neither"),
     ("still", lambda x, y: rect(x, y - 11, 18, 14, 2, DARK), "still, or down"),
     ("candidate", lambda x, y: _mark("candidate", x + 9, round(y) - 20), "asks the log"),
     ("leads", lambda x, y: _mark("leads", x + 9, round(y) - 4), "leads"),
     ("conflict", lambda x, y: _mark("conflict", x + 9, round(y) - 4), "is refused"),
+    ("clock", lambda x, y: _mark("clock", x + 9, round(y) - 4), "clock set"),
 )
 """What a shape means: its name, how it is drawn, its words."""
 
@@ -235,7 +273,7 @@ def _legend(kinds: set[str], y: float) -> Iterator[str]:
         if kind in kinds:
             yield shape(x, y)
             yield text(x + 24, y, words, SOFT, 11)
-            x += 24 + 5.6 * len(words) + 14
+            x += 24 + 5.8 * len(words) + 12
 
 
 def reigns(run: Run, from_ms: float = 0, until_ms: float | None = None) -> Reigns:
@@ -248,4 +286,4 @@ def reigns(run: Run, from_ms: float = 0, until_ms: float | None = None) -> Reign
         name = step.machine or getattr(step.what, "machine", "")
         if name in found:
             found[name].see(step, until_us)
-    return Reigns(tuple(found.values()), round(from_ms * 1000), until_us)
+    return Reigns(tuple(reign.settle() for reign in found.values()), round(from_ms * 1000), until_us)

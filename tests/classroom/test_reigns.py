@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import durable_redis as dr
+from durable_redis.classroom.failovers import asleep, out_of_reach
 from durable_redis.classroom.loglines import in_the_log
 from durable_redis.classroom.reigns import Reign, reigns
 from durable_redis.memorydb.log import DATA, LEADERSHIP
@@ -53,6 +54,36 @@ def test_a_dead_leader_has_an_unused_lease_and_its_heir_a_backoff_that_outlasts_
     assert heir.waits[-1].end_us - heir.waits[-1].begin_us >= 3_000_000
     assert [kind for kind, _ in heir.marks if kind != "renewal"] == ["candidate", "leads"]
     assert not other.leases
+
+
+def test_a_leader_that_stands_still_has_its_lease_and_serves_nobody() -> None:
+    one, _ = reigns(asleep()).reigns
+    (lease,), (unused,) = one.leases, one.hollow
+    assert lease.end_us == unused.begin_us == 2_000_000 < unused.end_us < 4_000_000
+
+
+def test_a_lease_goes_on_after_a_short_sleep() -> None:
+    run = dr.MemoryDB().start(seed=7)
+    run.pause("n1", 200, at_ms=2_000)
+    run.play(until_ms=3_000)
+    one = reigns(run).reigns[0]
+    assert [(span.begin_us, span.end_us) for span in one.hollow] == [(2_000_000, 2_200_000)]
+    assert [span.begin_us for span in one.leases][1:] == [2_200_000]
+
+
+def test_a_clock_that_is_set_back_makes_a_lease_longer_by_so_much() -> None:
+    right, wrong = reigns(out_of_reach()), reigns(out_of_reach(clock_ms=-5_000))
+    assert wrong.reigns[0].leases[0].end_us == right.reigns[0].leases[0].end_us + 5_000_000
+    assert overlaps(wrong.reigns)
+    assert not overlaps(right.reigns)
+    assert "n1 has its clock set at 1.990 s" in str(wrong)
+    forward = reigns(out_of_reach(clock_ms=5_000)).reigns[0]
+    assert forward.leases[0].end_us == 1_990_000, "it is over at once"
+
+
+def test_who_has_no_lease_and_waits_for_nothing_is_in_the_legend() -> None:
+    assert "neither" in reigns(dr.scenarios.play("lagging-heir")).svg
+    assert "neither" not in reigns(dead()).svg
 
 
 def test_who_asks_nobody_has_no_lease() -> None:
