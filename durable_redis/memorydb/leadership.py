@@ -5,8 +5,8 @@ entry last*, and since an append names the entry that it must follow, of two who
 seen everything can.
 
     RECOVERING     has begun to read the snapshot and the log; has nothing yet to show anybody
-    FOLLOWING      applies what is committed, and counts its backoff anew from every leadership entry and renewal, and
-                   from when the log is heard again after a silence longer than a lease
+    FOLLOWING      applies what is committed, and begins its backoff anew at every leadership entry and renewal, and
+                   when it hears the log again after a long silence
     CAMPAIGNING    has seen the tail, its backoff is over: it has sent a leadership entry
     EXPIRED        leads by its entry, and has no lease, not yet or not any more: it serves nothing, and renews
     LEADING        has a lease: it executes commands, and renews in time
