@@ -7,6 +7,7 @@ what the disk still had, or at a promotion, when the new primary had received so
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Exit, Note
@@ -123,10 +124,13 @@ class Explainer:
     def _led_without(self, write: Write, decided: History) -> str:
         """`n2 took the lead at 4.2 s, when the log held the stream up to w103; n1 had gone down at 1.09 s (...)`"""
         last = self.keys.get(decided.writes[decided.shared - 1].key, "") if decided.shared else ""
-        held = f"held the stream up to {last}" if last else "held nothing of the stream"
-        when = f"{decided.node} took the lead at {seconds(self._time(decided.step))}, when the log {held}"
+        what = f"the stream up to {last}" if last else "nothing of the stream"
+        led, appended = f"{decided.node} took the lead at {seconds(self._time(decided.step))}", self._appended(write)
+        if appended is not None and appended < decided.step:
+            return f"{led}, and had read {what}; the log had it since {seconds(self._time(appended))}"
+        when = f"{led}, when the log held {what}"
         death = self._end_of(write.node, write.step, decided.step)
-        if death is None and self._was_appended(write):
+        if death is None and appended is not None:
             return (
                 f"{when}; {write.node} appended it behind that, and {decided.node}, which leads, reads the log no more"
             )
@@ -135,16 +139,22 @@ class Explainer:
         kind = death.what.kind if isinstance(death.what, Crashed) else "end of the process"
         return f"{when}; {write.node} had gone down at {seconds(death.at_us)} ({kind})"
 
-    def _was_appended(self, write: Write) -> bool:
-        """The log has it, from the server that executed it."""
+    def _appended(self, write: Write) -> int | None:
+        """The step at which the server that executed it learnt that the log has it; None: it never did."""
         executed = self.steps[write.step - 1].what
         assert isinstance(executed, Note), f"step {write.step} has executed a write and says {executed}"
         offset = executed.facts["offset"]
-        return any(
-            step.machine == write.node and step.what.facts["offset"] >= offset
-            for step in self.steps[write.step :]
-            if isinstance(step.what, Note) and step.what.kind == "appended"
-        )
+        appends = self._appends.get(write.node, [])
+        return next((step for step, upto in appends if step > write.step and upto >= offset), None)
+
+    @cached_property
+    def _appends(self) -> dict[str, list[tuple[int, int]]]:
+        """(step, offset) of each append that a server was told of, by its name."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for number, step in enumerate(self.steps, 1):
+            if isinstance(step.what, Note) and step.what.kind == "appended":
+                found.setdefault(step.machine, []).append((number, step.what.facts["offset"]))
+        return found
 
     def _promoter(self, decided: History) -> str:
         """Who had told it to lead: the newest "promoting" before it did."""

@@ -65,6 +65,17 @@ _ASKED_AGAIN = (
     "play(10000)",
 )
 """The leader of the log, log-b with seed 7, takes an append, and its answer does not arrive; n1 asks another one."""
+_LAGGING = (
+    f"partition(['n3'], {_LOGS}, at_ms=1000)",
+    "write(50, every_ms=10)",
+    "play(2000)",
+    "crash('n1', 'power loss')",
+    "crash('n2', 'power loss')",
+    "play(9000)",
+    "heal_network()",
+    "play(15000)",
+)
+_TWO_CANDIDATES = ("write(300, every_ms=10)", "crash('n1', 'power loss', at_ms=2000)", "play(9000)")
 _EVERYBODY = (
     "write(100, every_ms=10)",
     "play(2000)",
@@ -208,26 +219,33 @@ LOGGED = (
         "MemoryDB paper, 4.1.1",
     ),
     Named(
+        "lagging-heir-leads-unread",
+        "MemoryDB(replicas=2, bug='election without catching up')",
+        _LAGGING,
+        "Of three nodes one is left, which has nothing: it puts its claim behind entries that it has not read.",
+        "MemoryDB paper, 4.1.2; the same faults as in wait-and-the-wrong-heir",
+        remedy="lagging-heir",
+    ),
+    Named(
         "lagging-heir",
         "MemoryDB(replicas=2)",
-        (
-            f"partition(['n3'], {_LOGS}, at_ms=1000)",
-            "write(50, every_ms=10)",
-            "play(2000)",
-            "crash('n1', 'power loss')",
-            "crash('n2', 'power loss')",
-            "play(9000)",
-            "heal_network()",
-            "play(15000)",
-        ),
-        "Of three nodes one is left, and it has nothing: it cannot lead before it has read everything in the log.",
+        _LAGGING,
+        "The same with the condition: it cannot lead before it has read everything in the log.",
         "MemoryDB paper, 4.1.2; the same faults as in wait-and-the-wrong-heir",
+    ),
+    Named(
+        "two-candidates-append-anyway",
+        "MemoryDB(replicas=2, backoff_jitter_ms=0, bug='append behind anything')",
+        _TWO_CANDIDATES,
+        "Two replicas campaign in one moment: the log takes both entries, one behind the other, and both lead.",
+        "MemoryDB paper, 4.1.2",
+        remedy="two-candidates",
     ),
     Named(
         "two-candidates",
         "MemoryDB(replicas=2, backoff_jitter_ms=0)",
-        ("write(300, every_ms=10)", "crash('n1', 'power loss', at_ms=2000)", "play(9000)"),
-        "Two replicas have seen everything and campaign in one moment: the log takes one of the two entries.",
+        _TWO_CANDIDATES,
+        "The same with the condition: both have seen everything, and the log takes one of the two entries.",
         "MemoryDB paper, 4.1.2",
     ),
     Named(
