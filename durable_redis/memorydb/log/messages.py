@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeAlias
 
 from durable_redis.formats.resp import Limits, encode_command, strict_integer
@@ -43,9 +44,11 @@ class MessageError(Exception):
     """These words are no message of the log.  The text says which word is wrong, and what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """The base of all messages: `verb` is the first word, the fields are the others, in order."""
+    """The base of all messages: `verb` is the first word, the fields are the others, in order.
+
+    Nobody changes one; they are not frozen because a frozen one takes three times as long to make."""
 
     verb: ClassVar[str] = ""
 
@@ -53,13 +56,13 @@ class Message:
 # -- between replicas ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Peer(Message):
     verb: ClassVar[str] = "PEER"
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Campaign(Message):
     """`last` is the id of the candidate's last entry."""
 
@@ -70,7 +73,7 @@ class Campaign(Message):
     trial: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Vote(Message):
     """`last` repeats the candidate's: a vote is for a log, not for a name.  A replica that lost its disk since it asked
     has another log, and may not use the vote."""
@@ -84,7 +87,7 @@ class Vote(Message):
     newest: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replicate(Message):
     """`committed` is a place, `tail` the place of the leader's last entry, `cut` where its log begins."""
 
@@ -100,7 +103,7 @@ class Replicate(Message):
     entries: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stored(Message):
     verb: ClassVar[str] = "STORED"
     shard: str
@@ -111,13 +114,13 @@ class Stored(Message):
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskState(Message):
     verb: ClassVar[str] = "STATE"
     shard: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StateIs(Message):
     verb: ClassVar[str] = "STATE-IS"
     shard: str
@@ -128,7 +131,7 @@ class StateIs(Message):
 # -- questions -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question(Message):
     """Something that a user of the log asks."""
 
@@ -136,7 +139,7 @@ class Question(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskAppend(Question):
     verb: ClassVar[str] = "APPEND"
     after: EntryId
@@ -145,25 +148,25 @@ class AskAppend(Question):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskRead(Question):
     verb: ClassVar[str] = "READ"
     after: EntryId
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskSubscription(Question):
     verb: ClassVar[str] = "SUBSCRIBE"
     after: EntryId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskTail(Question):
     verb: ClassVar[str] = "TAIL"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskTrim(Question):
     verb: ClassVar[str] = "TRIM"
     upto: EntryId
@@ -172,7 +175,7 @@ class AskTrim(Question):
 # -- replies ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LogReply(Message):
     """What the log says to a question of this number."""
 
@@ -180,20 +183,20 @@ class LogReply(Message):
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AppendedIs(LogReply):
     verb: ClassVar[str] = "APPENDED"
     id: EntryId
     checksum: Checksum
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConflictIs(LogReply):
     verb: ClassVar[str] = "CONFLICT"
     tail: EntryId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EntriesAre(LogReply):
     verb: ClassVar[str] = "ENTRIES"
     tail: EntryId
@@ -201,21 +204,21 @@ class EntriesAre(LogReply):
     entries: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TailIs(LogReply):
     verb: ClassVar[str] = "TAIL"
     id: EntryId
     checksum: Checksum
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TrimmedIs(LogReply):
     verb: ClassVar[str] = "TRIMMED"
     cut: EntryId
     checksum: Checksum
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotLeader(LogReply):
     """`leader` is "" if the replica knows of none."""
 
@@ -223,7 +226,7 @@ class NotLeader(LogReply):
     leader: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RefusedIs(LogReply):
     verb: ClassVar[str] = "REFUSED"
     code: str
@@ -241,18 +244,24 @@ REPLIES: Final[Kinds] = {
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
+REMEMBERED: Final = 1024
+"""So many words are not read anew: the same names, terms and ids come in message after message."""
+
 _HEXADECIMAL = re.compile(rb"[0-9a-f]{16}")
 
 
+@lru_cache(REMEMBERED)
 def _text(word: bytes) -> str | None:
     return word.decode("ascii") if len(word) <= LONGEST_WORD and word.isascii() else None
 
 
+@lru_cache(REMEMBERED)
 def _number(word: bytes) -> int | None:
     number = strict_integer(word)
     return number if number is not None and number >= 0 else None
 
 
+@lru_cache(REMEMBERED)
 def _id(word: bytes) -> EntryId | None:
     try:
         return EntryId.parse(word.decode("ascii", "replace"))

@@ -153,9 +153,10 @@ class Serving:
 
     def _push(self, now: int) -> None:
         """Tell subscribers what was committed, or, if nothing was for a while, the tail."""
+        tail = self.tail
         for connection, subscriber in list(self.subscribers.items()):
             overdue = has_passed(self.replica.config.beat_us, subscriber.told_us, now)
-            while overdue or subscriber.index < self.tail.index:
+            while overdue or subscriber.index < tail.index:
                 if subscriber.index < self.replica.sequence.cut.index:
                     id = EntryId(0, subscriber.index)
                     self.reply(connection, self._behind(subscriber.number, id))
