@@ -14,4 +14,4 @@ from durable_redis.verify.evidence import Evidence
 def right_enough(evidence: Evidence) -> bool:
     """Whether no clock was ever wrong by more than the deployment allows."""
     most_us = evidence.deployment.clock_error_ms * 1_000
-    return all(abs(step.what.skew_us) <= most_us for step in evidence.steps if isinstance(step.what, Skew))
+    return all(abs(step.what.skew_us) <= most_us for _, step in evidence.steps_of(Skew))

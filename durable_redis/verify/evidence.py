@@ -76,14 +76,20 @@ class Evidence:
     receipt: Sequence[tuple[Operation, bool]] | None = None
     calm: bool = False
     probes: Sequence[Operation] = ()
+    _by_kind: dict[type, list[tuple[int, Step]]] = field(default_factory=dict, init=False, repr=False)
+
+    def steps_of(self, *kinds: type) -> list[tuple[int, Step]]:
+        """(number, step) of each step in which something of these kinds took place, in order.
+
+        Every judge asks for a few of tens of thousands; they are sorted once for all."""
+        if not self._by_kind:
+            for number, step in enumerate(self.steps, start=1):
+                self._by_kind.setdefault(type(step.what), []).append((number, step))
+        return sorted(found for kind in kinds for found in self._by_kind.get(kind, ()))
 
     def notes(self, *kinds: str) -> list[tuple[int, Step, Mapping[str, Any]]]:
         """(number of the step, the step, the facts) of each note of these kinds, in order."""
-        return [
-            (number, step, step.what.facts)
-            for number, step in enumerate(self.steps, start=1)
-            if type(step.what) is Note and step.what.kind in kinds
-        ]
+        return [(number, step, step.what.facts) for number, step in self.steps_of(Note) if step.what.kind in kinds]
 
     def moved_slots(self) -> SlotSet:
         """Every slot that a migration was about, whatever became of it: the primaries have noted it."""

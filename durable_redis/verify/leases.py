@@ -44,7 +44,7 @@ def one_lease(case: Case) -> Iterator[Found]:
     if not right_enough(case.evidence):
         return
     leases = Leases()
-    for number, step in enumerate(case.evidence.steps, start=1):
+    for number, step in case.evidence.steps_of(Note, Crashed, Exit, Skew):
         node, holder = step.machine, ""
         match step.what:
             case Note(kind="leads", facts={"shard": str(shard)}):

@@ -34,14 +34,14 @@ def kept_promises(case: Case) -> Iterator[Found]:
     evidence = case.evidence
     if any(operation.argv[0].upper() == b"CONFIG" for operation in evidence.operations):
         return  # what was promised when, the configuration of the deployment does not say any more
-    if any(isinstance(step.what, SpoilWrites) for step in evidence.steps):
+    if evidence.steps_of(SpoilWrites):
         return  # a disk that changes what it is given keeps nothing
     executed = {write.step: write for write in case.reference.writes.values()}
     places = {sighting.step: place for sighting, place in case.reference.trail}
     unanswered: dict[tuple[str, str], list[Write]] = {}
     last_answer_us = dict.fromkeys(evidence.deployment.nodes, 0)
     promised: dict[str, list[tuple[int, Write]]] = {node: [] for node in evidence.deployment.nodes}
-    for number, step in enumerate(evidence.steps, start=1):
+    for number, step in evidence.steps_of(Note, Send, BitRot, Crashed, Exit):
         node, what = step.machine, step.what
         if node not in promised:
             continue
@@ -109,7 +109,7 @@ def one_copy(case: Case) -> Iterator[Found]:
     leases rest on clocks, and only what is written does not.  Whoever has said READONLY does not ask for that."""
     evidence = case.evidence
     nodes, config = evidence.deployment.nodes, evidence.deployment.config
-    faults = [step.what for step in evidence.steps if isinstance(step.what, BitRot | SpoilWrites | Crashed)]
+    faults = [step.what for _, step in evidence.steps_of(BitRot, SpoilWrites, Crashed)]
     kept = all(isinstance(fault, Crashed) and _keeps_until(config, fault, 0) == 0 for fault in faults)
     if (evidence.deployment.loses_nothing and right_enough(evidence)) or (
         len(nodes) == 1 and config.appendonly and kept

@@ -64,11 +64,7 @@ class Reference:
         self._astray: dict[str, bool] = {}
         self._asked = {(one.connection, one.command): one for one in evidence.operations}
         self._databases = _databases(evidence.operations)
-        ends = [
-            (number, step.machine)
-            for number, step in enumerate(evidence.steps, start=1)
-            if isinstance(step.what, Crashed | Exit)
-        ]
+        ends = [(number, step.machine) for number, step in evidence.steps_of(Crashed, Exit)]
         for sighting in evidence.sightings:
             while ends and ends[0][0] < sighting.step:
                 self._ended(ends.pop(0)[1])
