@@ -15,7 +15,7 @@ from durable_redis.lab.deeds import Deeds
 from durable_redis.lab.deployments import Deployment
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.ledger import TOLD, Books, Ledger, looks_at_the_disk
-from durable_redis.lab.recording import Recording
+from durable_redis.lab.recording import Recording, shown
 from durable_redis.sim.scenario import Action
 from durable_redis.sim.world import FOREVER_US, collector_paused
 
@@ -44,6 +44,8 @@ class Playback:
             self.books.open(self.world.machines[node], deployment.configuration(node))
         self.ledgers = self.books.ledgers
         self.recording = Recording(self) if record else None
+        servers = (*deployment.nodes, *deployment.controls)
+        self._outside = [machine for name, machine in self.world.machines.items() if name not in servers]
         self._read_steps = 0
         self.deeds = Deeds(self)
         for name in self.world.machines:
@@ -118,8 +120,12 @@ class Playback:
 
     def views(self) -> dict[str, Mapping[str, Any]]:
         """What every machine's node shows of itself now; nothing where no process runs."""
-        processes = {name: machine.process for name, machine in self.world.machines.items()}
-        return {name: {} if process is None else process.node.view() for name, process in processes.items()}
+        machines = self.world.machines
+        if self.recording is None:
+            return {name: shown(machine) for name, machine in machines.items()}
+        # A server changes in steps alone, and was looked at after the last one; a client is also told what to do next.
+        asked = {machine.name: shown(machine) for machine in self._outside}
+        return {name: asked[name] if name in asked else self.recording.view(name) for name in machines}
 
     def ledger(self, node: str) -> Ledger:
         """The ledger of a node, up to now."""
@@ -144,7 +150,7 @@ class Playback:
 
     def clients(self) -> list[Client]:
         """The programs on the machines that are no nodes."""
-        processes = [machine.process for machine in self.world.machines.values()]
+        processes = [machine.process for machine in self._outside]
         return [process.node for process in processes if process is not None and isinstance(process.node, Client)]
 
     def operations(self) -> list[Operation]:
@@ -162,10 +168,12 @@ class Playback:
         """It is idle, and the servers have settled: whoever had to be promoted is, and whoever had to be told.
 
         Where nobody takes over, where a link is cut or where no node is up, no settling is to be waited for."""
+        if not self.idle:
+            return False
         views, wires = self.views(), self.world.wires.values()
         none_is_up = not any(views[node] for node in self.deployment.nodes)
         hopeless = not self.deployment.fails_over or none_is_up or any(wire.cut for wire in wires)
-        return self.idle and (hopeless or self.deployment.settled(views))
+        return hopeless or self.deployment.settled(views)
 
     def known(self, name: str) -> str:
         """This name, if it is that of a node, or of one that watches them.  Raises LabError."""

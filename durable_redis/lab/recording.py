@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from durable_redis.contract import CancelTimer, Compute, Connect, SetTimer, TimerFired
 from durable_redis.lab.ledger import Marks
 from durable_redis.sim.journal import Arrived, Resumed, Step
+from durable_redis.sim.machine import Machine
 from durable_redis.sim.network import Segment
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ class Flight:
     last: int | None = None
 
 
+def shown(machine: Machine) -> Mapping[str, Any]:
+    """What a machine's node shows of itself now; nothing where no process runs."""
+    return {} if machine.process is None else machine.process.node.view()
+
+
 class Recording:
     """The frames of one playback."""
 
@@ -130,7 +136,7 @@ class Recording:
     def keep(self, name: str, quiet: bool = False) -> None:
         """Take a picture of a machine, unless it looks as it did."""
         steps, frames = self._machines[name]
-        node = self._view(name)
+        node = shown(self.playback.world.machines[name])
         if quiet and frames[-1].node == node:
             return
         frame = frames[-1]._replace(node=node) if quiet else self._look(name, node)
@@ -144,10 +150,6 @@ class Recording:
         links = [LinkFrame(*way, wire.cut, wire.extra_us) for way, wire in wires if wire.cut or wire.extra_us]
         steps.append(self.playback.steps)
         pictures.append(tuple(sorted(links)))
-
-    def _view(self, name: str) -> Mapping[str, Any]:
-        process = self.playback.world.machines[name].process
-        return process.node.view() if process is not None else {}
 
     def _look(self, name: str, node: Mapping[str, Any]) -> MachineFrame:
         world = self.playback.world
@@ -190,6 +192,10 @@ class Recording:
         )
 
     # -- looking back ------------------------------------------------------------------------------------------------
+
+    def view(self, name: str) -> Mapping[str, Any]:
+        """What the node of this machine showed of itself after the last step."""
+        return self._machines[name][1][-1].node
 
     def machine_at(self, name: str, step: int) -> MachineFrame:
         """The picture of one machine after a step."""

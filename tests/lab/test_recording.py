@@ -48,3 +48,20 @@ def test_a_quiet_step_changes_nothing_but_the_nodes_view(story, monkeypatch) -> 
     quick = pictures(story())
     monkeypatch.setattr(recording, "QUIET", frozenset())
     assert quick == pictures(story())
+
+
+@pytest.mark.parametrize("story", [one_server, a_failover])
+def test_the_recorded_views_are_what_the_nodes_show(story, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    step_done = recording.Recording.step_done
+    compared = []
+
+    def compares(recorded: recording.Recording, machine: str) -> None:
+        step_done(recorded, machine)
+        machines = recorded.playback.world.machines
+        shown = {name: m.process.node.view() if m.process else {} for name, m in machines.items()}
+        assert recorded.playback.views() == shown
+        compared.append(shown)
+
+    monkeypatch.setattr(recording.Recording, "step_done", compares)
+    run = story()
+    assert len(compared) >= run.steps > 500
