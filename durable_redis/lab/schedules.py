@@ -38,8 +38,8 @@ none, of what a server writes."""
 DELAYS_MS = (5, 50, 500)
 SLOW_DISKS_MS = (20, 200, 2_000)
 SKEWS_MS = (-10_000, -500, 500, 10_000)
-MOVING_MS = 40
-"""About as long as slots are on their way."""
+MOVING_MS = (30, 400)
+"""So long slots are on their way, with fast disks under the logs, and with slow ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ def draw(seed: int, deployment: Deployment, nemesis: Nemesis | None = None) -> S
     random = Random(f"{seed}/nemesis")
     targets = _Targets(deployment, seed)
     troubles: list[Action] = []
+    faults_ms: list[int] = []
     for _ in range(random.randint(nemesis.fewest, nemesis.most)):
         fault = random.choice(nemesis.faults)
         begin_ms = random.randrange(nemesis.begin_ms, nemesis.end_ms)
@@ -96,7 +97,8 @@ def draw(seed: int, deployment: Deployment, nemesis: Nemesis | None = None) -> S
         begins, ends = targets.trouble(random, fault, lasts_ms)
         troubles += [_at(begin_ms, *call) for call in begins]
         troubles += [_at(begin_ms + lasts_ms, *call) for call in ends]
-    troubles += _moves(deployment, seed, nemesis, [action.at_us or 0 for action in troubles])
+        faults_ms.append(begin_ms)
+    troubles += _moves(deployment, seed, nemesis, faults_ms)
     troubles.sort(key=lambda action: action.at_us or 0)  # stable: of two at one moment, the one drawn first
     return Schedule(tuple(troubles), _mending(targets, nemesis))
 
@@ -226,21 +228,21 @@ def _at(at_ms: int, verb: str, *arguments: Any) -> Action:
     return Action(verb, arguments, at_us=at_ms * 1_000)
 
 
-def _moves(deployment: Deployment, seed: int, nemesis: Nemesis, times_us: list[int]) -> list[Action]:
-    """Slots that are asked to move to another shard meanwhile, up to three times, where there are shards: no fault, but
-    faults may come in between.  They do in about half of the cases: then a move begins just before one of these times.
+def _moves(deployment: Deployment, seed: int, nemesis: Nemesis, faults_ms: list[int]) -> list[Action]:
+    """Slots that are asked to move to another shard meanwhile, where there are shards: no fault, but faults may come in
+    between.  Three of four moves begin so shortly before one that it may.  There are up to half as many as faults.
     Their luck is their own, so that they change nobody else's."""
     if not isinstance(deployment, MemoryDB) or len(deployment.shards) == 1:
         return []
     random = Random(f"{seed}/moves")
     moves = []
-    for _ in range(random.randint(0, 3)):
+    for _ in range(random.randint(0, nemesis.most // 2)):
         source, target = random.sample(deployment.shards, 2)
         first = random.randrange(source.first, source.last)
         last = random.randrange(first, source.last)  # never all of its slots
         begin_ms = random.randrange(nemesis.begin_ms, nemesis.end_ms)
-        if times_us and random.random() < 0.5:
-            begin_ms = max(nemesis.begin_ms, random.choice(times_us) // 1000 - random.randrange(MOVING_MS))
+        if faults_ms and random.random() < 0.75:
+            begin_ms = max(nemesis.begin_ms, random.choice(faults_ms) - random.randrange(random.choice(MOVING_MS)))
         moves.append(_at(begin_ms, "migrate", (first, last), target.name))
     return moves
 
