@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from durable_redis.memorydb.log import LogClient, LogNode
-from durable_redis.memorydb.planted import elections, logs, nodes, snapshots
+from durable_redis.memorydb.planted import elections, logs, nodes, slots, snapshots
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.snapshotter import Snapshotter
 
@@ -78,7 +78,18 @@ BUGS = {
         elections.ServesWithoutAsking,
     ),
     "slots decided in memory": Bug(
-        "Two primaries agree on who has a slot, and neither tells its log.", "slots", nodes.MovesSlotsByWordOfMouth
+        "Two primaries agree on who has a slot, and neither tells its log.", "slots", slots.MovesSlotsByWordOfMouth
+    ),
+    "writes to slots that go": Bug(
+        "Slots that are handed over take writes until the decision is made.", "slots", slots.WritesToSlotsThatGo
+    ),
+    "promise taken for the commit": Bug(
+        "The target serves the slots as soon as it has promised to take them.", "slots", slots.ServesOnThePromise
+    ),
+    "promise without the source": Bug(
+        "A target that has promised to take slots gives them up when it does not hear their source any more.",
+        "slots",
+        slots.BreaksThePromise,
     ),
     "snapshot without verification": Bug(
         "A snapshot is released as soon as it is uploaded, unread, and takes the place of all others.",

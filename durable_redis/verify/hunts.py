@@ -8,6 +8,7 @@ is planted on it, and on each of them the good deployment must stand.
     BUFFER      the same, where a primary answers before the log
     SLEEP       servers stand still for longer than a lease, and the log is slow, so that a renewal is often under way
     MOVE        servers die and come back, while slots move between two shards
+    IN DOUBT    the same over slow logs, and servers are cut off, too: often one shard waits for a word of the other
     BAD STORE   servers die and come back, while snapshots are made all the time, and the store spoils some of them
     RESTART     servers die and come back, and somebody reads from a replica all the time
     SPLIT       the network falls apart, in the midst of the log
@@ -46,10 +47,11 @@ def _hunt(
     seeds: int,
     work: Work = MIXED,
     reads: bool = False,
+    every_ms: int = 100,
 ) -> Hunt:
     """Twelve seconds of so many faults, each `longest_ms` at most; all timeouts of a deployment are shorter."""
     nemesis = Nemesis(faults, *number, begin_ms=3_000, end_ms=15_000, longest_ms=longest_ms)
-    return Hunt(deployment, Regime(nemesis, work, reads=reads, patience_s=20), seeds)
+    return Hunt(deployment, Regime(nemesis, work, every_ms, reads, patience_s=20), seeds)
 
 
 ISLAND = _hunt(
@@ -72,6 +74,15 @@ SLEEP = _hunt(
     seeds=10,
 )
 MOVE = _hunt("MemoryDB(shards=2, replicas=1)", ("process kill",), (2, 5), 4_000, seeds=10)
+IN_DOUBT = _hunt(
+    "MemoryDB(replicas=0, shards=2, lease_ms=1000, renew_ms=300, backoff_ms=1500, backoff_jitter_ms=200, clients=2, "
+    "hardware={'fsync_us': 30_000})",
+    ("process kill", "partition", "isolation"),
+    (8, 16),
+    2_000,
+    seeds=10,
+    every_ms=25,
+)
 BAD_STORE = _hunt(
     "MemoryDB(replicas=1, least_bytes=500, clients=2)", ("process kill", "corruption"), (3, 6), 6_000, seeds=10
 )
@@ -95,6 +106,9 @@ HUNTS: dict[str, Hunt] = {
     "election without catching up": ISLAND,
     "check, apply, serve": ISLAND,
     "slots decided in memory": MOVE,
+    "writes to slots that go": IN_DOUBT,
+    "promise taken for the commit": IN_DOUBT,
+    "promise without the source": IN_DOUBT,
     "snapshot without verification": BAD_STORE,
     "trim ahead of the snapshot": BAD_STORE,
     "the log answers alone": SPLIT,

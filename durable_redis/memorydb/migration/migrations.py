@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 class Migrations:
     """A node's part in them.  `last` is the newest step that its log has told of, and `why` it was abandoned."""
 
+    source_type: type[Source] = Source
+    target_type: type[Target] = Target
+
     def __init__(self, server: MemoryDBServer) -> None:
         self.server = server
-        self.source = Source(server)
-        self.target = Target(server)
+        self.source = self.source_type(server)
+        self.target = self.target_type(server)
         self.last: Migration | None = None
         self.why = ""
         self._stalls = False
@@ -47,7 +50,7 @@ class Migrations:
 
     def lead(self) -> None:
         """This node leads: go on with what the log says, and with nothing else."""
-        self.source, self.target = Source(self.server), Target(self.server)
+        self.source, self.target = self.source_type(self.server), self.target_type(self.server)
         self.last = self.server.logbook.data.ownership.migration or self.last
 
     def follow(self) -> Effects:

@@ -128,7 +128,7 @@ class Target:
             return self._first()
         verb = demand.verb if demand is not None and demand.is_about(migration) else ""
         match migration.phase:
-            case Phase.BEGUN if verb == "ABANDON" or self.agrees is False or not self._hears_the_source:
+            case Phase.BEGUN if verb == "ABANDON" or self.agrees is False or not self.hears_the_source:
                 return migration.step(Phase.ABANDONED)
             case Phase.BEGUN if self.agrees:
                 return migration.step(Phase.PREPARED)
@@ -147,13 +147,13 @@ class Target:
         demand = self.demand
         if demand is None or self._ownership.migration is not None or demand.number <= self._closed(demand.source):
             return None
-        return self._step(Phase.BEGUN, demand) if self._hears_the_source else None
+        return self._step(Phase.BEGUN, demand) if self.hears_the_source else None
 
     def _step(self, phase: Phase, demand: Demand) -> Migration:
         return Migration(phase, demand.number, demand.source, self.server.config.shard, demand.slots)
 
     @property
-    def _hears_the_source(self) -> bool:
+    def hears_the_source(self) -> bool:
         return self.connection in self.server.clients
 
     def entered(self, now: int) -> Effects:
@@ -165,7 +165,7 @@ class Target:
         self._reports.append((self.connection, migration.number, CLOSED if closed else migration.phase.value))
         if migration.phase is Phase.ABANDONED:
             self.cleaning = Cleaning(self.server)
-            lost = "the connection to the source was lost" if not self._hears_the_source else "the source says so"
+            lost = "the connection to the source was lost" if not self.hears_the_source else "the source says so"
             self.why = "the data have another checksum than at the source" if self.agrees is False else lost
         self.agrees = None
         yield from ()

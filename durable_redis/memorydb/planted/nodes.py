@@ -1,4 +1,4 @@
-"""Nodes that are wrong about a reply, a lease, an append, their recovery, or their slots.
+"""Nodes that are wrong about a reply, a lease, an append, or their recovery.
 
 The law of this file is that of `durable_redis.memorydb.bugs`: a bug is one part with one method overridden.
 """
@@ -18,8 +18,6 @@ from durable_redis.memorydb.leadership import Leadership, Phase
 from durable_redis.memorydb.log import EntryId, LogClient
 from durable_redis.memorydb.log.messages import AskAppend, Question
 from durable_redis.memorydb.logbook import Flight, Logbook
-from durable_redis.memorydb.migration.migrations import Migrations
-from durable_redis.memorydb.migration.ownership import Migration
 from durable_redis.memorydb.server import MemoryDBServer
 from durable_redis.memorydb.tracker import Tracker
 
@@ -152,21 +150,3 @@ class ReadsWhileItRecovers(MemoryDBServer):
         refused = admission.refusal(self, session, command, argv)
         asks_for_less = cast("Caller", session).reads_replica and not command.writes
         return None if refused is admission.LOADING and asks_for_less else refused
-
-
-# -- slots ------------------------------------------------------------------------------------------------------------
-
-
-class _DecidesInMemory(Migrations):
-    """Breaks the law of `ownership`: only a committed entry changes anything.
-
-    Every step counts at once, here, and the other primary is told: as if the two of them were all there is."""
-
-    def append(self, step: Migration, now: int) -> Effects:
-        data = self.server.logbook.data
-        data.ownership = data.ownership.after(step, data.at.index)
-        yield from self.server.slots_moved(now)
-
-
-class MovesSlotsByWordOfMouth(MemoryDBServer):
-    migration_type = _DecidesInMemory
