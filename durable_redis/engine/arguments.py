@@ -40,6 +40,14 @@ def positive(text: bytes, error: str = errors.NOT_POSITIVE) -> int:
     return value
 
 
+def at_least_one(text: bytes, error: str) -> int:
+    """An integer of 1 or more."""
+    value = integer(text, error)
+    if value < 1:
+        raise CommandError(error)
+    return value
+
+
 def parse_float(text: bytes) -> float | None:
     """The double that these bytes write, infinities included.
 

@@ -221,11 +221,6 @@ class Engine:
                 deleted += 1
         return deleted
 
-    def next_expiry_ms(self) -> int | None:
-        """The earliest time at which a key expires, or None: when the next `expire_cycle` makes sense."""
-        deadlines = [database.next_deadline() for database in self.keyspace.databases]
-        return min((deadline[0] for deadline in deadlines if deadline is not None), default=None)
-
     def _expire(self, database: Database, key: bytes) -> None:
         database.remove(key)
         self.expired_keys += 1

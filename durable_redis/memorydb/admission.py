@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, cast
 
 from durable_redis.engine import Command, Session
 from durable_redis.formats.resp import ErrorReply
-from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.routing import CROSS_SLOT
 from durable_redis.redis.cluster.slots import key_slot
+from durable_redis.redis.config import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer
@@ -42,7 +42,7 @@ def refusal(server: MemoryDBServer, session: Session, command: Command, argv: li
     if any(slot != slots[0] for slot in slots):
         return CROSS_SLOT
     if slots and (elsewhere := server.shards.elsewhere(slots[0])):
-        return ErrorReply(f"MOVED {slots[0]} {elsewhere}:{PORT}")
+        return ErrorReply(f"MOVED {slots[0]} {elsewhere}:{DEFAULT_PORT}")
     if server.leadership.leads:
         return _on_leader(server, writes(client, command))
     if not writes(client, command) and (client.reads_replica or not slots):
@@ -65,7 +65,7 @@ def _to_leader(server: MemoryDBServer, slots: list[int]) -> ErrorReply:
     leader = server.leadership.leader
     if not leader or leader == server.name:  # it has led itself, and nobody has followed it yet
         return NO_LEADER
-    return ErrorReply(f"MOVED {slots[0]} {leader}:{PORT}") if slots else READ_ONLY
+    return ErrorReply(f"MOVED {slots[0]} {leader}:{DEFAULT_PORT}") if slots else READ_ONLY
 
 
 def touched(client: Client, command: Command, argv: list[bytes]) -> list[bytes] | None:

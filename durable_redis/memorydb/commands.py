@@ -23,9 +23,9 @@ from durable_redis.memorydb.migration import commands as migration
 from durable_redis.memorydb.record import version_text
 from durable_redis.memorydb.shards import Heard
 from durable_redis.redis import session
-from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.restrictions import restricted
 from durable_redis.redis.cluster.slots import SlotError, key_slot, parse_slots, ranges_of
+from durable_redis.redis.config import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.server import MemoryDBServer
@@ -73,10 +73,12 @@ def commands(server: MemoryDBServer) -> list[Command]:
 def role(server: MemoryDBServer, call: Call) -> Reply:
     """As Redis answers it; a replica's link is its way to the log."""
     if server.leadership.leads:
-        others: list[Reply] = [[name.encode(), b"6379", b""] for name in server.shards.own.nodes if name != server.name]
+        others: list[Reply] = [
+            [name.encode(), b"%d" % DEFAULT_PORT, b""] for name in server.shards.own.nodes if name != server.name
+        ]
         return [b"master", server.offset, others]
     state = b"connected" if server.logbook.is_caught_up else b"connecting"
-    return [b"slave", server.leadership.leader.encode(), PORT, state, server.offset]
+    return [b"slave", server.leadership.leader.encode(), DEFAULT_PORT, state, server.offset]
 
 
 def info(server: MemoryDBServer, call: Call) -> Reply:
@@ -114,7 +116,7 @@ def cluster_slots(server: MemoryDBServer, call: Call) -> Reply:
 
 
 def _address(name: str) -> list[Reply]:
-    return [name.encode(), PORT, name.encode(), []]
+    return [name.encode(), DEFAULT_PORT, name.encode(), []]
 
 
 def cluster_info(server: MemoryDBServer, call: Call) -> Reply:

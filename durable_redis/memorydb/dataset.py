@@ -161,21 +161,3 @@ class Dataset:
                 f"an engine {version_text(version)} has written this, and this one is {version_text(self.version)}: "
                 "upgrade this node before it goes on",
             )
-
-
-def restore(
-    engine: Engine,
-    shard: str,
-    content: bytes | None,
-    found: Entries,
-    now_ms: int,
-    version: Version = ENGINE_VERSION,
-) -> Dataset:
-    """A shard's data out of the newest snapshot (None: there is none yet) and the entries of the log behind it.
-
-    This is recovery, whole: no other node is asked for anything.  Raises RecoveryError, by name."""
-    dataset = Dataset(engine, shard, version)
-    if content is not None:
-        dataset.load(content)
-    dataset.follow(found, now_ms)
-    return dataset

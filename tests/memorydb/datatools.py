@@ -7,7 +7,7 @@ from random import Random
 from durable_redis.engine import Engine
 from durable_redis.formats.resp import encode_command
 from durable_redis.memorydb.dataset import Dataset
-from durable_redis.memorydb.log import DATA, Appended, EntryId
+from durable_redis.memorydb.log import DATA, Appended, Entries, EntryId
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.record import ENGINE_VERSION, Record, Version
 from durable_redis.memorydb.snapshot import digest_of, dump
@@ -63,6 +63,15 @@ def dataset_of(log: LocalLog, shard: str = "s1", upto: EntryId | None = None) ->
     for entry in log.read(EntryId.ZERO).entries:
         if upto is None or entry.id <= upto:
             dataset.apply(entry, NOW_MS)
+    return dataset
+
+
+def restore(content: bytes | None, found: Entries, shard: str = "s1") -> Dataset:
+    """A shard's data out of a snapshot (None: there is none) and the entries behind it.  Raises RecoveryError."""
+    dataset = empty(shard)
+    if content is not None:
+        dataset.load(content)
+    dataset.follow(found, NOW_MS)
     return dataset
 
 

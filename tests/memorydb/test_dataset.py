@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from random import Random
 
 import pytest
-from datatools import ALL_KINDS, FAR_FUTURE_MS, NOW_MS, Writer, dataset_of, digest, empty, snapshot_of
+from datatools import ALL_KINDS, FAR_FUTURE_MS, NOW_MS, Writer, dataset_of, digest, empty, restore, snapshot_of
 from realserver import RealServer, ServerBinary, check_file
 
-from durable_redis.engine import Engine
 from durable_redis.formats.rdb import Entry as KeyEntry
 from durable_redis.formats.rdb import decode, encode
-from durable_redis.memorydb.dataset import Dataset, restore
+from durable_redis.memorydb.dataset import Dataset
 from durable_redis.memorydb.errors import (
     Damaged,
     NewerEngine,
@@ -23,7 +21,7 @@ from durable_redis.memorydb.errors import (
     Truncated,
     WrongPrefix,
 )
-from durable_redis.memorydb.log import DATA, LEADERSHIP, RENEWAL, Entry, EntryId
+from durable_redis.memorydb.log import DATA, LEADERSHIP, RENEWAL, Entries, Entry, EntryId
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.snapshot import digest_of, open_snapshot
 
@@ -39,7 +37,9 @@ def filled() -> Writer:
 
 def restored(content: bytes | None, log: LocalLog) -> Dataset:
     after = open_snapshot(content, "snapshot")[0].at if content is not None else EntryId.ZERO
-    return restore(Engine(Random(2)), "s1", content, log.read(after), NOW_MS)
+    found = log.read(after)
+    assert isinstance(found, Entries)
+    return restore(content, found)
 
 
 # -- what comes back -------------------------------------------------------------------------------------------------

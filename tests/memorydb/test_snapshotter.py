@@ -6,15 +6,14 @@ from random import Random
 from typing import Any
 
 import pytest
-from datatools import ALL_KINDS, NOW_MS, Writer, dataset_of, digest
+from datatools import ALL_KINDS, Writer, dataset_of, digest, restore
 
 from durable_redis.contract import Compute, Note, Opened, Received, Send
-from durable_redis.engine import Engine
 from durable_redis.formats.resp import encode_command
 from durable_redis.memorydb import shadow as shadows
 from durable_redis.memorydb.bugs import BUGS
 from durable_redis.memorydb.catalog import id_of
-from durable_redis.memorydb.dataset import Dataset, restore
+from durable_redis.memorydb.dataset import Dataset
 from durable_redis.memorydb.errors import Damaged, RecoveryError
 from durable_redis.memorydb.log import Entries, EntryId, Refused
 from durable_redis.memorydb.log.local import LocalLog, LocalLogUser
@@ -100,7 +99,7 @@ class Place:
         if isinstance(found, Refused):
             raise Damaged("the log", found.reason)
         assert isinstance(found, Entries)
-        return restore(Engine(Random(3)), "s1", content, found, NOW_MS)
+        return restore(content, found)
 
     def check(self) -> None:
         """The promise: the newest released snapshot and the log behind it are the data, and so are the snapshot before

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import islice
 
 from durable_redis.engine import errors
-from durable_redis.engine.arguments import in_range, integer, positive
+from durable_redis.engine.arguments import at_least_one, in_range, integer, positive
 from durable_redis.engine.errors import CommandError
 from durable_redis.engine.table import Call, Command, Handler, counted_keys
 from durable_redis.engine.values import RedisList
@@ -58,7 +58,7 @@ def _pop_many(call: Call, key: bytes, source: RedisList, left: bool, count: int)
 
 
 def lmpop(call: Call) -> Reply:
-    count_of_keys = in_range_with_error(call.argv[1], 1, "ERR numkeys should be greater than 0")
+    count_of_keys = at_least_one(call.argv[1], "ERR numkeys should be greater than 0")
     keys, where = call.argv[2 : 2 + count_of_keys], 2 + count_of_keys
     if call.option(where) not in (b"LEFT", b"RIGHT"):
         raise CommandError(errors.SYNTAX)
@@ -79,18 +79,10 @@ def popped_count(call: Call, index: int) -> int:
         return 1
     if call.option(index) != b"COUNT" or len(call.argv) < index + 2:
         raise CommandError(errors.SYNTAX)
-    count = in_range_with_error(call.argv[index + 1], 1, "ERR count should be greater than 0")
+    count = at_least_one(call.argv[index + 1], "ERR count should be greater than 0")
     if len(call.argv) > index + 2:
         raise CommandError(errors.SYNTAX)
     return count
-
-
-def in_range_with_error(text: bytes, low: int, error: str) -> int:
-    """An integer of `low` or more, else this error."""
-    value = integer(text, error)
-    if value < low:
-        raise CommandError(error)
-    return value
 
 
 def _move(call: Call, source_left: bool, target_left: bool) -> Reply:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from durable_redis.engine import errors
-from durable_redis.engine.arguments import in_range, positive
-from durable_redis.engine.commands.lists import in_range_with_error
+from durable_redis.engine.arguments import at_least_one, in_range, positive
 from durable_redis.engine.commands.random_picks import pick, pick_many
 from durable_redis.engine.errors import CommandError
 from durable_redis.engine.table import Call, Command, Handler, counted_keys
@@ -151,7 +150,7 @@ def _combine_and_store(operation: Callable[[_Sets], list[bytes]]) -> Handler:
 
 
 def sintercard(call: Call) -> Reply:
-    count = in_range_with_error(call.argv[1], 1, "ERR numkeys should be greater than 0")
+    count = at_least_one(call.argv[1], "ERR numkeys should be greater than 0")
     if count > len(call.argv) - 2:
         raise CommandError("ERR Number of keys can't be greater than number of args")
     limit = 0

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import isnan
 
 from durable_redis.engine import errors
-from durable_redis.engine.arguments import INT64_MAX, in_range, positive, score
-from durable_redis.engine.commands.lists import in_range_with_error, popped_count
+from durable_redis.engine.arguments import INT64_MAX, at_least_one, in_range, positive, score
+from durable_redis.engine.commands.lists import popped_count
 from durable_redis.engine.commands.random_picks import pick, pick_many
 from durable_redis.engine.errors import CommandError
 from durable_redis.engine.table import Call, Command, Handler, counted_keys
@@ -188,7 +188,7 @@ def _pop(highest: bool) -> Handler:
 
 
 def zmpop(call: Call) -> Reply:
-    count_of_keys = in_range_with_error(call.argv[1], 1, "ERR numkeys should be greater than 0")
+    count_of_keys = at_least_one(call.argv[1], "ERR numkeys should be greater than 0")
     keys, where = call.argv[2 : 2 + count_of_keys], 2 + count_of_keys
     if call.option(where) not in (b"MIN", b"MAX"):
         raise CommandError(errors.SYNTAX)

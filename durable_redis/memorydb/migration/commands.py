@@ -20,8 +20,8 @@ from durable_redis.formats.resp import OK, ErrorReply, Reply, strict_integer
 from durable_redis.memorydb.migration.ownership import Migration, Phase
 from durable_redis.memorydb.migration.source import DEMANDS
 from durable_redis.memorydb.migration.target import Demand
-from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import SLOTS, SlotError, parse_slots, slots_in, slots_text
+from durable_redis.redis.config import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durable_redis.memorydb.caller import Caller
@@ -107,7 +107,7 @@ def migration(server: MemoryDBServer, call: Call) -> Reply:
     if not server.leadership.serves(server.now_us):
         leader = server.leadership.leader
         known = not server.leadership.leads and leader not in ("", server.name)
-        return ErrorReply(f"REDIRECT {leader}:{PORT}") if known else NOT_THE_PRIMARY
+        return ErrorReply(f"REDIRECT {leader}:{DEFAULT_PORT}") if known else NOT_THE_PRIMARY
     number, connection = integer(call.argv[3]), cast("Caller", call.session).connection
     target = server.migration.target
     if verb == "DATA":

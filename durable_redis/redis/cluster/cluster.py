@@ -42,6 +42,7 @@ from durable_redis.redis.cluster.membership import ClusterNode, Membership
 from durable_redis.redis.cluster.slots import ranges_of
 from durable_redis.redis.cluster.state import ClusterState
 from durable_redis.redis.cluster.topology import Topology
+from durable_redis.redis.config import DEFAULT_PORT
 from durable_redis.redis.persistence.files import write_whole
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ class Cluster:
         self.membership.become_replica(self.membership.me, primary)
         self.candidate.rest()
         if self.server.replica.primary != primary:
-            yield from self.server.replica.follow(primary, nodes_conf.PORT, now)
+            yield from self.server.replica.follow(primary, DEFAULT_PORT, now)
         self.handover.end()
 
     def lead(self, now: int) -> Effects:

@@ -23,8 +23,8 @@ from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
 from durable_redis.redis.client import LATER
 from durable_redis.redis.cluster import bus, nodes_conf, restrictions
 from durable_redis.redis.cluster.membership import ClusterNode
-from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import SLOTS, key_slot, ranges_of
+from durable_redis.redis.config import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durable_redis.redis.client import Client
@@ -115,7 +115,7 @@ def cluster_slots(cluster: Cluster, call: Call) -> Reply:
 
 
 def _address(node: ClusterNode) -> list[Reply]:
-    return [node.name.encode("ascii"), PORT, node.id.encode("ascii"), []]
+    return [node.name.encode("ascii"), DEFAULT_PORT, node.id.encode("ascii"), []]
 
 
 def cluster_shards(cluster: Cluster, call: Call) -> Reply:
@@ -135,7 +135,7 @@ def _in_shard(cluster: Cluster, node: ClusterNode) -> Reply:
     return Map(
         [
             (b"id", node.id.encode("ascii")),
-            (b"port", PORT),
+            (b"port", DEFAULT_PORT),
             (b"ip", name),
             (b"endpoint", name),
             (b"role", b"master" if node.is_primary else b"replica"),

@@ -18,10 +18,10 @@ from __future__ import annotations
 from durable_redis.redis.cluster.bus import LONGEST_NAME, Health
 from durable_redis.redis.cluster.membership import ClusterNode, Membership, node_id
 from durable_redis.redis.cluster.slots import SlotError, parse_slots, slots_text
+from durable_redis.redis.config import DEFAULT_PORT
 
-PORT = 6379
 BUS_PORT = 16379
-"""Ports are for show: one program runs on a machine, and the bus shares its connections' door (see `bus`)."""
+"""For show: the bus shares the door of all connections (see `bus`)."""
 
 
 class NodesConfError(Exception):
@@ -50,7 +50,7 @@ def describe(membership: Membership, node: ClusterNode, connected: bool = True) 
         flags.append("nofailover")
     primary = membership.primary_of(node)
     epoch = node.config_epoch if primary is None else primary.config_epoch
-    words = [node.id, f"{node.name}:{PORT}@{BUS_PORT}", ",".join(flags)]
+    words = [node.id, f"{node.name}:{DEFAULT_PORT}@{BUS_PORT}", ",".join(flags)]
     words += [node_id(node.primary) if node.primary else "-", f"{node.pinged_us // 1000}", f"{node.ponged_us // 1000}"]
     words += [f"{epoch}", "connected" if connected else "disconnected"]
     return " ".join(words if not node.slots else [*words, slots_text(node.slots, " ")])
@@ -102,8 +102,8 @@ def _read_node(membership: Membership, line: str, primaries: dict[str, str]) -> 
         raise _BadLine(f"a node has 8 words or more, not {len(words)}")
     identity, address, flags, primary = words[:4]
     name, _, port = address.rpartition(":")
-    if port != f"{PORT}@{BUS_PORT}" or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
-        raise _BadLine(f"an address is written like n1:{PORT}@{BUS_PORT}, not {address[:80]!r}")
+    if port != f"{DEFAULT_PORT}@{BUS_PORT}" or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise _BadLine(f"an address is written like n1:{DEFAULT_PORT}@{BUS_PORT}, not {address[:80]!r}")
     if not name.isascii() or identity != node_id(name):
         raise _BadLine(f"{identity[:40]!r} is not the id of {name!r}")
     if name in primaries:

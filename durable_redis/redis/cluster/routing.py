@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.formats.resp import ErrorReply
-from durable_redis.redis.cluster.nodes_conf import PORT
 from durable_redis.redis.cluster.slots import key_slot
+from durable_redis.redis.config import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from durable_redis.engine import Command
@@ -52,4 +52,4 @@ def redirection(cluster: Cluster, client: Client, command: Command, argv: list[b
     me = cluster.membership.me
     if owner is me or (client.reads_replica and not writes and owner.name == me.primary):
         return None
-    return ErrorReply(f"MOVED {slot} {owner.name}:{PORT}")
+    return ErrorReply(f"MOVED {slot} {owner.name}:{DEFAULT_PORT}")

@@ -21,6 +21,7 @@ from durable_redis.contract import Compute, DiskError, Effect, Effects, Fork, Ki
 from durable_redis.formats.rdb import encode_chunks
 from durable_redis.redis.replication import facts
 from durable_redis.redis.replication.follower import Follower, SyncState
+from durable_redis.redis.replication.history import new_id
 
 if TYPE_CHECKING:
     from durable_redis.engine.keyspace import Snapshot
@@ -128,7 +129,7 @@ class FullSync:
         yield Compute("fork", server.engine.keyspace.used_memory)
         self._forked = server.engine.keyspace.fork()
         yield Note("forked", {"child": CHILD})
-        mark = f"{server.random.getrandbits(160):040x}".encode()
+        mark = new_id(server.random).encode()
         yield Fork(CHILD, self._child(self._forked, facts.of_snapshot(server), connections, mark))
 
     def _child(

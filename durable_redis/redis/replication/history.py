@@ -37,7 +37,7 @@ ANY = "?"
 
 
 def new_id(random: Random) -> str:
-    """A name that no other history has."""
+    """A name that nothing else has: for a history, a process, the end of a snapshot on the wire."""
     return f"{random.getrandbits(160):040x}"
 
 

@@ -24,9 +24,8 @@ from durable_redis.engine.commands.connection import ping
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Status, Verbatim
 from durable_redis.redis import session
 from durable_redis.redis.client import LATER
-from durable_redis.redis.config import REDIS_VERSION
+from durable_redis.redis.config import DEFAULT_PORT, REDIS_VERSION
 from durable_redis.redis.sentinel import election, tables
-from durable_redis.redis.sentinel.config import SERVER_PORT
 from durable_redis.redis.sentinel.hello import CHANNEL, Hello, heard
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def is_master_down_by_addr(sentinel: Sentinel, call: Call) -> Reply:
     1. the opinion;  2. the vote, and with it the disk;  3. the answer."""
     name, port, epoch, candidate = call.argv[2], integer(call.argv[3]), integer(call.argv[4]), call.argv[5]
     client = _client(call)
-    known = name == sentinel.primary.name.encode() and port == SERVER_PORT
+    known = name == sentinel.primary.name.encode() and port == DEFAULT_PORT
     if not known:
         return [0, b"*", 0]
     # 1.
@@ -136,7 +135,7 @@ def get_master_addr_by_name(sentinel: Sentinel, call: Call) -> Reply:
     """[ip, port], or null if it monitors no such primary."""
     if not _is_ours(sentinel, call.argv[2]):
         return tables.NO_ADDRESS
-    return [sentinel.announced_primary.encode(), b"%d" % SERVER_PORT]
+    return [sentinel.announced_primary.encode(), b"%d" % DEFAULT_PORT]
 
 
 def masters(sentinel: Sentinel, call: Call) -> Reply:

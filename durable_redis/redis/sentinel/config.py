@@ -11,7 +11,6 @@ from typing import Any
 
 from durable_redis.redis.config import ConfigError
 
-SERVER_PORT = 6379
 SENTINEL_PORT = 26379
 """One program a machine: a machine's name is its address, and the ports are for show."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Note
 from durable_redis.formats.resp import Reply
-from durable_redis.redis.sentinel.config import SERVER_PORT
+from durable_redis.redis.config import DEFAULT_PORT
 from durable_redis.redis.sentinel.instances import REPLICA, Instance, Peer
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def ask_peers(sentinel: Sentinel, at_once: bool, now: int) -> Effects:
     primary = sentinel.primary
     candidate = sentinel.run_id if sentinel.failover.running else "*"
     epoch = b"%d" % sentinel.ballot.epoch
-    argv = [b"SENTINEL", b"IS-MASTER-DOWN-BY-ADDR", primary.name.encode(), b"%d" % SERVER_PORT, epoch]
+    argv = [b"SENTINEL", b"IS-MASTER-DOWN-BY-ADDR", primary.name.encode(), b"%d" % DEFAULT_PORT, epoch]
     for peer in sentinel.peers.values():
         if now - peer.answered_us > OPINION_LASTS_US:
             peer.forget_answer()

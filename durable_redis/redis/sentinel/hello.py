@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Note
 from durable_redis.formats.resp import strict_integer
-from durable_redis.redis.sentinel.config import SENTINEL_PORT, SERVER_PORT
+from durable_redis.redis.config import DEFAULT_PORT
+from durable_redis.redis.sentinel.config import SENTINEL_PORT
 
 if TYPE_CHECKING:
     from durable_redis.redis.sentinel.sentinel import Sentinel
@@ -41,7 +42,7 @@ class Hello:
     def render(self) -> bytes:
         return (
             f"{self.name},{SENTINEL_PORT},{self.run_id},{self.epoch},"
-            f"{self.master_name},{self.primary},{SERVER_PORT},{self.config_epoch}"
+            f"{self.master_name},{self.primary},{DEFAULT_PORT},{self.config_epoch}"
         ).encode()
 
     @classmethod

@@ -22,9 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from durable_redis.formats.resp import strict_integer
-from durable_redis.redis.config import ConfigError
+from durable_redis.redis.config import DEFAULT_PORT, ConfigError
 from durable_redis.redis.persistence import files
-from durable_redis.redis.sentinel.config import SENTINEL_PORT, SERVER_PORT
+from durable_redis.redis.sentinel.config import SENTINEL_PORT
 
 FILE = "sentinel.conf"
 _TEMPORARY = "sentinel.conf.tmp"
@@ -46,11 +46,11 @@ class Memory:
         """The file, as Redis writes it (without the options, which are the configuration's)."""
         lines = [
             f"myid {self.run_id}",
-            f"monitor {master_name} {self.primary} {SERVER_PORT} {quorum}",
+            f"monitor {master_name} {self.primary} {DEFAULT_PORT} {quorum}",
             f"config-epoch {master_name} {self.config_epoch}",
             f"leader-epoch {master_name} {self.voted_epoch}",
             f"current-epoch {self.epoch}",
-            *[f"known-replica {master_name} {name} {SERVER_PORT}" for name in self.known_replicas],
+            *[f"known-replica {master_name} {name} {DEFAULT_PORT}" for name in self.known_replicas],
             *[
                 f"known-sentinel {master_name} {name} {SENTINEL_PORT} {run_id}"
                 for name, run_id in self.known_sentinels.items()

@@ -28,10 +28,11 @@ from durable_redis.contract import (
     TimerFired,
 )
 from durable_redis.formats.resp import ErrorReply, Reply
-from durable_redis.redis.config import ConfigError
+from durable_redis.redis.config import DEFAULT_PORT, ConfigError
+from durable_redis.redis.replication.history import new_id
 from durable_redis.redis.sentinel import detection, election, hello, memory, repair, selection
 from durable_redis.redis.sentinel.clients import Clients
-from durable_redis.redis.sentinel.config import SERVER_PORT, SentinelConfig
+from durable_redis.redis.sentinel.config import SentinelConfig
 from durable_redis.redis.sentinel.failover import Failover
 from durable_redis.redis.sentinel.instances import PRIMARY, REPLICA, Instance, Peer, Server, read_info
 from durable_redis.redis.sentinel.links import PING_PERIOD_US
@@ -58,7 +59,7 @@ class Sentinel:
         if name not in self.config.sentinels:
             known = ", ".join(self.config.sentinels)
             raise ConfigError(f"{name} is not among the sentinels of the configuration ({known}): add it, or rename it")
-        self.run_id = f"{random.getrandbits(160):040x}"
+        self.run_id = new_id(random)
         self.ballot = election.Ballot()
         self.config_epoch = 0
         self.primary = Server(self.config.primary, PRIMARY, 0)
@@ -292,7 +293,7 @@ class Sentinel:
 
     def order(self, server: Server, primary: str) -> Effects:
         """Tell a server whom to follow; nobody: be a primary.  And to remember it, over a restart."""
-        address = [primary.encode(), b"%d" % SERVER_PORT] if primary else [b"NO", b"ONE"]
+        address = [primary.encode(), b"%d" % DEFAULT_PORT] if primary else [b"NO", b"ONE"]
         yield from server.link.ask("order", [b"REPLICAOF", *address])
         yield from server.link.ask("remember", [b"CONFIG", b"REWRITE"])  # refused by a server without a config file
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.formats.resp import NULL_ARRAY, Map, Reply
-from durable_redis.redis.config import REDIS_VERSION
-from durable_redis.redis.sentinel.config import SENTINEL_PORT, SERVER_PORT
+from durable_redis.redis.config import DEFAULT_PORT, REDIS_VERSION
+from durable_redis.redis.sentinel.config import SENTINEL_PORT
 from durable_redis.redis.sentinel.instances import PRIMARY, Instance, Peer, Reconfiguration, Server
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def primary(sentinel: Sentinel, now: int) -> Map:
     flags = [*_down_flags(server, sentinel.odown), "master", *_link_flags(server)]
     flags += ["failover_in_progress"] if sentinel.failover.running else []
     flags += ["force_failover"] if sentinel.failover.forced else []
-    fields = _instance(server, config.master_name, SERVER_PORT, flags, now)
+    fields = _instance(server, config.master_name, DEFAULT_PORT, flags, now)
     if sentinel.odown:
         fields["o-down-time"] = _age_ms(sentinel.odown_since_us, now)
     fields["down-after-milliseconds"] = config.down_after_ms
@@ -55,14 +55,14 @@ def replica(sentinel: Sentinel, server: Server, now: int) -> Map:
     flags += ["promoted"] if server.name == sentinel.failover.replica else []
     if server.reconfiguration in _RECONFIGURATION_FLAGS:
         flags.append(_RECONFIGURATION_FLAGS[server.reconfiguration])
-    fields = _instance(server, f"{server.name}:{SERVER_PORT}", SERVER_PORT, flags, now)
+    fields = _instance(server, f"{server.name}:{DEFAULT_PORT}", DEFAULT_PORT, flags, now)
     fields["down-after-milliseconds"] = sentinel.config.down_after_ms
     fields |= _reported(server, now)
     fields |= {
         "master-link-down-time": server.link_down_us // 1000,
         "master-link-status": "ok" if server.link_up else "err",
         "master-host": server.primary or "?",
-        "master-port": SERVER_PORT if server.primary else 0,
+        "master-port": DEFAULT_PORT if server.primary else 0,
         "slave-priority": server.priority,
         "slave-repl-offset": server.offset,
     }
@@ -85,7 +85,7 @@ def peer(sentinel: Sentinel, other: Peer, now: int) -> Map:
 def info(sentinel: Sentinel, sections: list[str], now: int) -> str:
     """The text of INFO: all sections, or those asked for."""
     status = "odown" if sentinel.odown else "sdown" if sentinel.primary.down else "ok"
-    address = f"{sentinel.announced_primary}:{SERVER_PORT}"
+    address = f"{sentinel.announced_primary}:{DEFAULT_PORT}"
     everything: dict[str, Fields] = {
         "Server": {
             "redis_version": REDIS_VERSION,
