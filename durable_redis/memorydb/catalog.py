@@ -78,6 +78,7 @@ class Newest:
         self.shard = shard
         self.store = store
         self.newest = EntryId.ZERO
+        self._found: Found | None = None
         self._stems: list[str] = []  # released, and not yet asked for, the newest last
         self._asked = ""
         self._refused = False
@@ -98,16 +99,16 @@ class Newest:
         return self._stems[-1] if self._stems else ""
 
     def answered(self, answer: Stored, now: int) -> Effects:
-        """Take the store's answer.  `found` says what came of it."""
+        """Take the store's answer.  What has come of it, `take` says."""
         if isinstance(answer.reply, list):
             self._stems = sorted(stem_in(name) for name in answer.reply if isinstance(name, bytes))
             self._stems = [stem for stem in self._stems if _STEM.fullmatch(stem)]
             self.newest = id_of(self.older)
             if not self._stems:
-                self.found = Found()
+                self._found = Found()
                 return
         elif isinstance(answer.reply, bytes):
-            self.found = Found(self._asked, answer.reply)
+            self._found = Found(self._asked, answer.reply)
             return
         yield from self._get_next(now)
 
@@ -116,13 +117,11 @@ class Newest:
             self._asked = self._stems.pop()
             yield from self.store.get(snapshot_name(self.shard, self._asked), now)
         elif self._refused:
-            self.found = Found()
+            self._found = Found()
         else:
             yield from self.ask(now)
 
-    found: Found | None = None
-
     def take(self) -> Found | None:
         """What was found, once; None as long as the store has not said."""
-        found, self.found = self.found, None
+        found, self._found = self._found, None
         return found

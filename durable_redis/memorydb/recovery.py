@@ -35,7 +35,6 @@ class Recovery:
 
     def __init__(self, server: MemoryDBServer, store: StoreClient | None) -> None:
         self.server = server
-        self.store = store
         self.newest = Newest(server.config.shard, store) if store is not None else None
         self.waits = False
         self.snapshot = ""
@@ -53,17 +52,17 @@ class Recovery:
         """This event is for `handle`."""
         if isinstance(event, TimerFired) and event.name == RETRY:
             return True
-        return self.store is not None and self.store.owns(event)
+        return self.newest is not None and self.newest.store.owns(event)
 
     def handle(self, event: Event, now: int) -> Effects:
         if isinstance(event, TimerFired) and event.name == RETRY:
             yield from self.begin(now)
             return
-        assert self.store is not None, "an event of the store, and there is none"
-        assert self.newest is not None, "an event of the store, and there is none"
-        yield from self.store.handle(event, now)
-        for answer in self.store.take_answers():
-            yield from self.newest.answered(answer, now)
+        newest = self.newest
+        assert newest is not None, "an event of the store, and there is none"
+        yield from newest.store.handle(event, now)
+        for answer in newest.store.take_answers():
+            yield from newest.answered(answer, now)
         yield from self._load_what_was_found(now)
 
     def _load_what_was_found(self, now: int) -> Effects:

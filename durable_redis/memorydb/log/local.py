@@ -85,7 +85,8 @@ class LocalLogUser:
         self._timer = f"log {shard}"
         self._questions: list[Callable[[], Answer]] = []
         self._answers: list[Answer] = []
-        self._asked_us = 0  # when the append was asked that has no answer; 0: none
+        self._asked_us: int | None = None  # when the append was asked that has no answer; None: there is none
+        self._said_unknown = False  # that it has none so far
         self._seen: EntryId | None = None  # the last entry pushed; None: no subscription
 
     def connect(self, now: int) -> Effects:
@@ -95,13 +96,13 @@ class LocalLogUser:
         return isinstance(event, TimerFired) and event.name == self._timer
 
     def append(self, kind: str, body: bytes, after: EntryId, now: int) -> Effects:
-        assert not self._asked_us, f"{self.name} has an append in flight"
-        self._asked_us = now
+        assert self._asked_us is None, f"{self.name} has an append in flight"
+        self._asked_us, self._said_unknown = now, False
         token = f"{self.name}-{self.random.getrandbits(64):016x}"
         yield from self._ask(lambda: self._append(kind, body, after, token), now)
 
     def _append(self, kind: str, body: bytes, after: EntryId, token: str) -> Answer:
-        self._asked_us = 0
+        self._asked_us = None
         return self.log.append(after, body, token, kind)
 
     def read(self, after: EntryId, limit: int, now: int) -> Effects:
@@ -126,9 +127,9 @@ class LocalLogUser:
             questions, self._questions = self._questions, []
             self._answers += [question() for question in questions]
             self._push()
-        elif self._asked_us and now - self._asked_us >= self.log.patience_us:
+        elif self._asked_us is not None and not self._said_unknown and now - self._asked_us >= self.log.patience_us:
             self._answers.append(Unknown())
-            self._asked_us = MANY * MANY  # say it once
+            self._said_unknown = True
         if self._questions or self._seen is not None:
             yield SetTimer(self._timer, now + self.log.delay_us)
 

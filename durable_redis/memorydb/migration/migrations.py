@@ -1,7 +1,6 @@
 """A node's part in migrations: that of a source, that of a target, or none; and which clients it holds back.
 
 The law of this file: it hands entries, events and turns to `source` and `target`, and decides nothing about slots.
-
 """
 
 from __future__ import annotations
