@@ -7,10 +7,12 @@ from __future__ import annotations
 import pytest
 from migrationtools import MOVED, Room
 
-from durable_redis.formats.resp import OK, ErrorReply, Status
+from durable_redis.formats.resp import OK, ErrorReply, Status, encode_command
 from durable_redis.memorydb.migration.ownership import TRANSITIONS, Phase
 from durable_redis.memorydb.migration.source import DEMANDS, KEYS_A_BATCH
-from durable_redis.redis.cluster.slots import key_slot
+from durable_redis.memorydb.shards import Shard
+from durable_redis.redis.cluster.slots import SLOTS, key_slot
+from tests.memorydb.shardtools import Room as OneNode
 
 SLOT = key_slot(b"b")
 
@@ -301,6 +303,25 @@ def test_a_target_refuses_by_name_what_makes_no_sense(words: tuple[object, ...],
     room = quiet()
     assert error(room.command("MIGRATION", *words, node="n2")).startswith(text)  # type: ignore[arg-type]
     assert room.phases() == []
+
+
+@pytest.mark.parametrize(
+    "data", [["FROB", "x"], ["SET", "k"], ["GET", "k"], ["FLUSHALL"], ["SELECT", 3], ["SET", "k", 1], ["MULTI"]]
+)
+def test_a_target_executes_nothing_but_mutations_of_the_slots_that_move(data: list[str | int]) -> None:
+    """Anybody can say these words to it; the key k is of the slot 7629, and only the slot 7 moves."""
+    shards = (Shard("s1", ("n9",), 0, 8191), Shard("s2", ("n1",), 8192, SLOTS - 1))
+    target = OneNode("n1", shard="s2", shards=shards)
+    target.send("n1", "SET", "foo", "kept")
+    target.send("n1", "MIGRATION", "BEGIN", "s1", "5", "7")
+    target.advance(50)
+    assert target.told("n1")[-1] == [b"migration", 5, b"begun"]
+    stream = encode_command([str(word).encode() for word in data]).decode()
+    target.send("n1", "MIGRATION", "DATA", "s1", "5", stream)
+    target.advance(50)
+    refused = f"ERR {str(data[0]).encode()!r} is no mutation of the slots that move"
+    assert error(target.told("n1")[-1]) == refused
+    assert target.data("n1") == {b"foo": b"kept"}
 
 
 def test_a_replica_of_the_target_says_who_leads() -> None:

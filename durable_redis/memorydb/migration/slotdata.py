@@ -36,6 +36,15 @@ def touched(engine: Engine, argv: list[bytes], slots: SlotSet) -> list[bytes]:
     return [key for key in command.keys(argv) if has_slot(slots, key)]
 
 
+def is_mutation_of(engine: Engine, argv: list[bytes], slots: SlotSet) -> bool:
+    """Whether this command writes to keys of these slots, and to nothing else."""
+    command = engine.lookup(argv)
+    if isinstance(command, ErrorReply) or not command.writes:
+        return False
+    keys = command.keys(argv)
+    return bool(keys) and all(has_slot(slots, key) for key in keys)
+
+
 def checksum_of(engine: Engine, slots: SlotSet, after_ms: int) -> tuple[int, int]:
     """(checksum, number of keys) of what these slots hold and what does not expire up to this time.
 

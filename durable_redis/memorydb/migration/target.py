@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from durable_redis.contract import Compute, Effects, Send
 from durable_redis.formats.resp import OK, ErrorReply, Reply, encode
 from durable_redis.memorydb.migration.ownership import Migration, Ownership, Phase
-from durable_redis.memorydb.migration.slotdata import checksum_of
+from durable_redis.memorydb.migration.slotdata import checksum_of, is_mutation_of
 from durable_redis.memorydb.migration.source import CLOSED, Cleaning
 from durable_redis.memorydb.record import RecordError, whole_commands
 
@@ -105,7 +105,9 @@ class Target:
         return OK
 
     def data(self, source: str, number: int, stream: bytes, connection: str) -> Reply:
-        """DATA: execute it, and let the log have it."""
+        """DATA: execute it, and let the log have it.
+
+        Whoever says this may be anybody: what is not about the slots that move would harm those that do not."""
         migration = self.migration
         taken = migration is not None and (migration.source, migration.number) == (source, number)
         if migration is None or not taken or migration.phase is not Phase.BEGUN or connection != self.connection:
@@ -114,6 +116,9 @@ class Target:
             commands = whole_commands(stream, "the data of a migration")
         except RecordError as error:
             return ErrorReply(f"ERR {error}")
+        for argv in commands:
+            if not is_mutation_of(self.server.engine, argv, migration.slots):
+                return ErrorReply(f"ERR {argv[0][:40]!r} is no mutation of the slots that move")
         self.server.repeat(commands, self.server.now_us)
         return OK
 
