@@ -220,7 +220,7 @@ def bgrewriteaof(server: RedisServer, call: Call) -> Reply:
     if server.child is not None or server.in_exec:
         server.rewrite.scheduled = True
         return Status(b"Background append only file rewriting scheduled")
-    server.todo.append(server.rewrite.start)
+    server.todo.append(server.rewrite.begin)
     return Status(b"Background append only file rewriting started")
 
 

@@ -46,6 +46,20 @@ def test_a_log_switched_on_while_a_snapshot_is_made_begins_afterwards() -> None:
     assert list(bench.restarted(appendonly=True).keys()) == [b"a", b"b", b"c"]
 
 
+def test_a_rewrite_asked_for_by_hand_is_the_beginning_that_a_snapshot_held_up() -> None:
+    bench = Bench()
+    bench.send("SET", "a", 1)
+    bench.send("BGSAVE")
+    bench.send("CONFIG", "SET", "appendonly", "yes")
+    bench.finish("bgsave")
+    bench.send("SET", "b", 1)
+    assert bench.send("BGREWRITEAOF") == b"+Background append only file rewriting started\r\n"
+    bench.send("SET", "c", 1)
+    bench.finish("rewrite")
+    assert bench.server.aof.state is State.ON
+    assert list(bench.restarted(appendonly=True).keys()) == [b"a", b"b", b"c"]
+
+
 def test_off_and_on_again_does_not_write_into_the_old_log() -> None:
     """What was executed while the log was off is missing in it: nothing may be added behind the gap."""
     bench = Bench(appendonly=True)

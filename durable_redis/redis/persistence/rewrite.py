@@ -121,6 +121,10 @@ class Rewrite:
             return
         yield from self._start_waiting(now)
 
+    def begin(self, now: int) -> Effects:
+        """A rewrite; of a log that waits for its base, the first."""
+        yield from (self._start_waiting if self.server.aof.state is State.WAITING else self.start)(now)
+
     def _start_waiting(self, now: int) -> Effects:
         aof = self.server.aof
         aof.buffer.clear()  # what was executed before the fork will be in the base
@@ -216,11 +220,9 @@ class Rewrite:
         """Start the rewrite that was scheduled, or that the log's growth asks for."""
         if self.server.child is not None:
             return
-        if self.server.aof.state is State.WAITING:
-            if self.scheduled or self._delay_over(now):
-                yield from self._start_waiting(now)
-        elif self.scheduled or (self._grown() and self._delay_over(now)):
-            yield from self.start(now)
+        wanted = self.server.aof.state is State.WAITING or self._grown()
+        if self.scheduled or (wanted and self._delay_over(now)):
+            yield from self.begin(now)
 
     def _grown(self) -> bool:
         aof, config = self.server.aof, self.server.config
