@@ -11,10 +11,11 @@ from realserver import RealServer, ServerBinary, wait_until
 from redistools import Bench
 from requirements import need
 
-from durable_redis.contract import Close, Opened, Received, TimerFired
+from durable_redis.contract import Close, Note, Opened, Received, TimerFired
 from durable_redis.formats.resp import OK, ErrorReply
 from durable_redis.redis.cluster.bus import GREETING
 from durable_redis.redis.cluster.membership import node_id
+from durable_redis.redis.cluster.topology import Topology
 from durable_redis.redis.config import ConfigError
 
 EMPTY = r"""
@@ -181,3 +182,12 @@ def test_a_server_without_cluster_and_a_configuration_that_wants_two_things() ->
         Bench(cluster_enabled=True)
     assert b"cluster_enabled:0" in Bench().send("INFO", "cluster")
     assert Bench().send("CLUSTER", "INFO").startswith(b"-ERR")
+
+
+def test_a_takeover_that_a_transaction_says_twice_is_one() -> None:
+    bench = Bench(name="n2", topology=Topology.of(["n1", "n2"], 1), cluster_enabled=True)
+    bench.send("MULTI")
+    for _ in range(2):
+        bench.send("CLUSTER", "FAILOVER", "TAKEOVER")
+    assert bench.send("EXEC") == b"*2\r\n+OK\r\n+OK\r\n"
+    assert [note.facts["old"] for note in bench.of(Note) if note.kind == "elected"] == ["n1"]

@@ -271,6 +271,8 @@ def cluster_failover(cluster: Cluster, call: Call) -> Reply:
         return ErrorReply("ERR Master is down or failed, please use CLUSTER FAILOVER FORCE")
 
     def take_over(now: int) -> Effects:
+        if members.me.is_primary:
+            return  # a transaction has said it twice
         members.take_new_epoch()
         yield from cluster.candidate.take_over(members.current_epoch, (), now)
 
