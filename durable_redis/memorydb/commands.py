@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Verbatim
+from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.migration import commands as migration
 from durable_redis.memorydb.record import version_text
 from durable_redis.memorydb.shards import Heard
@@ -162,7 +163,7 @@ def failover(server: MemoryDBServer, call: Call) -> Reply:
     """FAILOVER [TO node]: the leader takes no more commands, and names its successor in the log."""
     words = [argument.decode("latin-1") for argument in call.argv[1:]]
     others = [name for name in server.shards.own.nodes if name != server.name]
-    if not server.leadership.serves(server.now_us):
+    if server.leadership.phase is not Phase.LEADING or not server.leadership.serves(server.now_us):
         return ErrorReply("ERR FAILOVER is for the primary, while its lease holds: ask it instead")
     if words and (len(words) != 2 or words[0].upper() != "TO"):
         return ErrorReply("ERR syntax error: FAILOVER [TO node]")

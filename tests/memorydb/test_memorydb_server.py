@@ -8,6 +8,7 @@ from durable_redis.contract import Received
 from durable_redis.formats.resp import ErrorReply, Status
 from durable_redis.memorydb.claims import Claim, ClaimError
 from durable_redis.memorydb.config import MemoryDBConfig
+from durable_redis.memorydb.leadership import Phase
 from durable_redis.memorydb.log import DATA, HANDOVER, LEADERSHIP, RENEWAL
 from durable_redis.memorydb.log.local import LocalLog
 from durable_redis.memorydb.record import Record
@@ -274,6 +275,17 @@ def test_a_handover_to_nobody_is_refused(words: tuple[str, ...]) -> None:
     assert error(room.ask("n1", *words)).startswith("ERR")
     assert error(room.ask("n2", "FAILOVER")).startswith("ERR FAILOVER is for the primary")
     assert room.leader() == "n1"
+
+
+def test_a_leader_whose_lease_is_over_hands_nothing_over_also_where_it_goes_on_serving() -> None:
+    """With durability "async" it serves without a lease, and cannot know whether it is still its to give away."""
+    room = Room("n1", "n2", durability="async")
+    room.advance(500)
+    room.log.down = True
+    room.advance(2_500)
+    assert room["n1"].node.leadership.phase is Phase.EXPIRED
+    assert room.ask("n1", "SET", "k", "v") == OK
+    assert error(room.ask("n1", "FAILOVER")).startswith("ERR FAILOVER is for the primary, while its lease holds")
 
 
 # -- its parts --------------------------------------------------------------------------------------------------------
