@@ -103,26 +103,39 @@ class Taken(NamedTuple):
         )
 
 
-def taken_over(age_ms: float = 0, seed: int = SEED, **options: Any) -> Taken:
+def taken_over(age_ms: float = 0, seed: int = SEED) -> Taken:
     """The power of n1 fails so long after a renewal was answered, the first one after 3 s."""
-    playback = started(seed, **ROOM | options)
-    playback.play_to(2_000_000)
-    playback.deeds.write(160, every_ms=50)
-    playback.play_to(3_000_000)
-    playback.play_while(lambda: not _renewed(playback.world.journal.steps[-1]), LONGEST_START_US)
-    _, renewed_us, facts = noted(playback, "lease")[-1]
-    crash_us = renewed_us + round(age_ms * 1000)
-    playback.play_to(crash_us)
-    playback.deeds.crash("n1", "power loss")
+    playback, lease_us = _dead(age_ms, seed)
+    crash_us = playback.world.now_us
     playback.play_to(crash_us + 5_000_000)
-    lease_us = int(facts["until_us"]) - EPOCH_US
     heir, leads_us, _ = noted(playback, "leads")[-1]
     silent_us = availability.measure(playback).longest_us
     return Taken(age_ms, (lease_us - crash_us) / 1e6, (leads_us - crash_us) / 1e6, heir, round(silent_us / 1e6, 1))
 
 
-def _renewed(step: Step) -> bool:
-    return isinstance(step.what, Note) and step.what.kind == "lease"
+def leads_after_s(seed: int, **options: Any) -> float:
+    """The power of n1 fails just after a renewal: so many seconds later somebody leads."""
+    playback, _ = _dead(0, seed, **options)
+    crash_us = playback.world.now_us
+    playback.play_while(lambda: not _is_note(playback.world.journal.steps[-1], "leads"), LONGEST_START_US)
+    return (playback.world.now_us - crash_us) / 1e6
+
+
+def _dead(age_ms: float, seed: int, **options: Any) -> tuple[Playback, int]:
+    """A room where n1 has just gone down, and when its lease ends."""
+    playback = started(seed, **ROOM | options)
+    playback.play_to(2_000_000)
+    playback.deeds.write(160, every_ms=50)
+    playback.play_to(3_000_000)
+    playback.play_while(lambda: not _is_note(playback.world.journal.steps[-1], "lease"), LONGEST_START_US)
+    _, renewed_us, facts = noted(playback, "lease")[-1]
+    playback.play_to(renewed_us + round(age_ms * 1000))
+    playback.deeds.crash("n1", "power loss")
+    return playback, int(facts["until_us"]) - EPOCH_US
+
+
+def _is_note(step: Step, kind: str) -> bool:
+    return isinstance(step.what, Note) and step.what.kind == kind
 
 
 class CaughtUp(NamedTuple):
@@ -172,7 +185,7 @@ def log_stalled(seed: int = SEED, **options: Any) -> Stalled:
     times = {name: options.get(name, getattr(MemoryDBConfig(), name)) * 1000 for name in ("lease_ms", "renew_ms")}
     playback = started(seed, **ROOM | options)
     playback.play_to(1_500_000)
-    playback.play_while(lambda: not _renewed(playback.world.journal.steps[-1]), LONGEST_START_US)
+    playback.play_while(lambda: not _is_note(playback.world.journal.steps[-1], "lease"), LONGEST_START_US)
     crash_us = (
         int(noted(playback, "lease")[-1][2]["until_us"]) - EPOCH_US - times["lease_ms"] + times["renew_ms"] - 5_000
     )
@@ -189,8 +202,8 @@ def log_stalled(seed: int = SEED, **options: Any) -> Stalled:
 
 
 class Trade(NamedTuple):
-    """Four times, in milliseconds; the slowest of some deaths just after a renewal; and how many elections in the
-    log cost a healthy primary its lease."""
+    """Four times, in milliseconds; the slowest of some deaths just after a renewal; how many elections in the log cost
+    a healthy primary its lease; and for how long its renewals waited there, in order."""
 
     lease_ms: int
     renew_ms: int
@@ -198,6 +211,7 @@ class Trade(NamedTuple):
     backoff_jitter_ms: int
     leads_s: float
     lapses: int
+    waits_ms: tuple[float, ...]
 
     def __str__(self) -> str:
         return (
@@ -214,8 +228,13 @@ def trade(lease_ms: int, renew_ms: int, backoff_ms: int, backoff_jitter_ms: int)
         "backoff_ms": backoff_ms,
         "backoff_jitter_ms": backoff_jitter_ms,
     }
-    slowest_s = max(taken_over(seed=seed, **times).leads_s for seed in DEATHS)
-    return Trade(**times, leads_s=slowest_s, lapses=sum(log_stalled(seed, **times).lapses for seed in ELECTIONS))
+    stalls = [log_stalled(seed, **times) for seed in ELECTIONS]
+    return Trade(
+        **times,
+        leads_s=max(leads_after_s(seed, **times) for seed in DEATHS),
+        lapses=sum(stall.lapses for stall in stalls),
+        waits_ms=tuple(sorted(stall.waited_ms for stall in stalls)),
+    )
 
 
 def noted(playback: Playback, kind: str) -> list[tuple[str, int, Mapping[str, Any]]]:

@@ -273,7 +273,7 @@ def _legend(kinds: set[str], y: float) -> Iterator[str]:
         if kind in kinds:
             yield shape(x, y)
             yield text(x + 24, y, words, SOFT, 11)
-            x += 24 + 5.8 * len(words) + 12
+            x += 24 + 6.1 * len(words) + 12
 
 
 def reigns(run: Run, from_ms: float = 0, until_ms: float | None = None) -> Reigns:
