@@ -29,8 +29,14 @@ const glyph = (kind, x, y) => make("path", { d: GLYPHS[kind][0], class: GLYPHS[k
 const bar = ([from, to]) => make("path", { class: "dr-P dr-fsync", d: `M${TRACK.x + from},${TRACK.top + 1}h2v3H${TRACK.x + to}v4H${TRACK.x + from + 2}v3h-2z` });
 /** When a link was cut. */
 const cutBar = ([from, to]) => make("path", { class: "dr-cut", d: `M${TRACK.x + from},${TRACK.top + 1}H${TRACK.x + to}` });
-const LOSSES = "acknowledged writes that a crash at that moment may cost; hatched: it is down";
-const LOSSES_OF_MANY = "acknowledged writes lost: by a failover; or if the primary crashed so, and came back (hatched: none is up)";
+const LOSSES = ["acknowledged writes that a crash at that moment may cost", "; hatched: it is down"];
+const LOSSES_OF_MANY = ["acknowledged writes lost: by a failover; or if the primary crashed so, and came back", " (hatched: none is up)"];
+/** Words of which a narrow page, where the letters must be larger, leaves the second part out. */
+function shortened(x, y, [words, more], attributes) {
+  const shown = text(x, y, words, attributes);
+  shown.append(make("tspan", { class: "dr-more" }, more));
+  return shown;
+}
 /** A stretch of a strip in which the crash cannot happen. */
 function hatched(x, y, width) {
   const lines = Array.from({ length: Math.ceil(width / HATCH) }, (_, line) => `M${x + line * HATCH},${y}v${TRACK.strip}`);
@@ -43,7 +49,7 @@ function legend(always, marks) {
   let x = TRACK.x + 6;
   return Object.keys(KINDS).filter((kind) => present.has(kind)).flatMap((kind) => {
     const drawn = [glyph(kind, x, 9), text(x + 12, 12, KINDS[kind], { class: "soft" })];
-    x += 34 + 6 * KINDS[kind].length;
+    x += 34 + 7 * KINDS[kind].length;
     return drawn;
   });
 }
@@ -70,7 +76,7 @@ class Timeline {
     const svg = make("svg", { viewBox: `0 0 912 ${this.bottom + 18}`, class: "dr-track-picture" },
       text(0, 12, "Timeline", { class: "dr-title" }),
       make("rect", { class: "dr-track", x: TRACK.x, y: TRACK.top, width: Math.max(1, this.x(end_us) - TRACK.x), height: TRACK.height, rx: 4 }),
-      text(0, TRACK.top + 20, "what happened", { class: "soft" }));
+      text(0, TRACK.top + 20, "what happened", { class: "soft dr-row" }));
     if (end_us < horizon_us) svg.append(...this.future(end_us));
     svg.append(make("path", { class: "dr-ticks", d: path }), ...fsyncs.map(bar), ...cuts.map(cutBar), ...marks.map(([kind, x]) => glyph(kind, TRACK.x + x, TRACK.top + 12)),
       ...legend([...(ticks.length ? ["ok"] : []), ...(fsyncs.length ? ["fsync"] : []), ...(cuts.length ? ["cut"] : [])], marks));
@@ -84,7 +90,7 @@ class Timeline {
   future(end_us) {
     const x = this.x(end_us), width = TRACK.x + TRACK.width - x;
     return [make("rect", { class: "dr-future", x: x + 2, y: TRACK.top + 1, width: Math.max(0, width - 2), height: TRACK.height - 2, rx: 4 }),
-      ...(width > 170 ? [text(x + width / 2, TRACK.top + 20, "not played yet: click to play on", { class: "soft", "text-anchor": "middle" })] : [])];
+      ...(width > 170 ? [shortened(x + width / 2, TRACK.top + 20, ["not played yet", ": click to play on"], { class: "soft", "text-anchor": "middle" })] : [])];
   }
   /** A skyline whose height says how many acknowledged writes a crash would erase. */
   strip(crash, values, down, rank) {
@@ -94,7 +100,7 @@ class Timeline {
       const height = value ? Math.max(2, (TRACK.strip * value) / scale) : 0;
       return `H${(TRACK.x + place * wide).toFixed(1)}V${(bottom - height).toFixed(1)}`;
     });
-    return [text(0, top + 12, crash, { class: "soft" }),
+    return [text(0, top + 12, crash, { class: "soft dr-row" }),
       make("rect", { class: "dr-track", x: TRACK.x, y: top, width, height: TRACK.strip, rx: 2 }),
       make("path", { class: "dr-risk", d: `M${TRACK.x},${bottom}${path.join("")}H${TRACK.x + width}V${bottom}z` }),
       ...down.map(([from, to]) => hatched(TRACK.x + from, top, to - from)),
@@ -102,7 +108,7 @@ class Timeline {
   }
   axis(horizon_us) {
     const y = this.bottom + 12;
-    return [text(TRACK.x, y, this.film.many ? LOSSES_OF_MANY : LOSSES, { class: "soft" }),
+    return [shortened(TRACK.x, y, this.film.many ? LOSSES_OF_MANY : LOSSES, { class: "soft" }),
       text(TRACK.x + TRACK.width - 12, 12, `up to ${clock(horizon_us)}`, { class: "soft", "text-anchor": "end" }),
       text(866, y, "at most", { class: "soft", "text-anchor": "end" }), text(912, y, "now", { class: "soft", "text-anchor": "end" })];
   }
