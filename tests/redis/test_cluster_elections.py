@@ -101,9 +101,9 @@ def test_a_voter_whose_power_fails_at_any_instant_votes_once_if_it_writes_the_vo
     assert (twice > 0) is not syncs
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [2, 9, 13])
 def test_an_epoch_has_one_winner_at_most_whatever_happens(seed: int) -> None:
-    """Three primaries with two replicas each, and faults drawn by the seed."""
+    """Three primaries with two replicas each, and faults drawn by the seed; under these there are several elections."""
     room = Room(seed=seed, nodes=9).run(3)
     luck = Random(seed)
     down: list[str] = []
@@ -122,8 +122,10 @@ def test_an_epoch_has_one_winner_at_most_whatever_happens(seed: int) -> None:
         elif what == "heal":
             heal(room)
         elif what == "pause" and up:
-            room.world.act(Pause(luck.choice(up), luck.randrange(100_000, 4_000_000)))
+            with suppress(FaultError):  # it stands still already
+                room.world.act(Pause(luck.choice(up), luck.randrange(100_000, 4_000_000)))
         room.run(luck.uniform(0.5, 8))
+    assert len(winners(room)) >= 3
     assert all(len(names) == 1 for names in winners(room).values()), winners(room)
     votes = [(note.node, note["epoch"]) for note in room.notes("vote") if note["granted"]]
     assert len(votes) == len(set(votes)), "nobody votes twice in an epoch"
