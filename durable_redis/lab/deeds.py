@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from durable_redis.contract import TimerFired
 from durable_redis.lab.client import ALARM, Operation
 from durable_redis.lab.deployments import OPERATOR
+from durable_redis.lab.deployments.base import in_us
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.workload import looked_at, mixed
 from durable_redis.sim import EPOCH_US, faults
@@ -84,8 +85,10 @@ class Deeds:
     def read_replica(self, *nodes: str, count: int = 10, every_ms: float = 10) -> None:
         """Let you read `count` keys of the mixed workload, one every `every_ms`, from this node, old as they may be; or
         from several nodes in turn.  Before each, READONLY is said."""
-        if not nodes or not 1 <= count <= MOST_WRITES:
-            raise LabError(f"read_replica needs a node, and to read 1 to {MOST_WRITES:,} times, not {count}")
+        if not nodes or type(count) is not int or not 1 <= count <= MOST_WRITES:
+            raise LabError(f"read_replica needs a node, and to read 1 to {MOST_WRITES:,} times, not {count!r}")
+        if in_us("every_ms", every_ms) < 0:
+            raise LabError(f"read_replica reads one key every 0 ms or more, not every {every_ms}")
         for place in range(count):
             node = self.playback.known(nodes[place % len(nodes)])
             due_us = EPOCH_US + self.world.now_us + round(place * every_ms * 1000)
@@ -102,8 +105,10 @@ class Deeds:
         words: Callable[[int], list[bytes]],
         wait: tuple[int, int] | None = None,
     ) -> None:
-        if not 1 <= count <= MOST_WRITES or every_ms < 0:
-            raise LabError(f"{verb}({count}, every_ms={every_ms}) cannot be: {verb} 1 to {MOST_WRITES:,}, 0 ms or more")
+        if type(count) is not int or not 1 <= count <= MOST_WRITES or in_us("every_ms", every_ms) < 0:
+            raise LabError(
+                f"{verb}({count!r}, every_ms={every_ms}) cannot be: {verb} 1 to {MOST_WRITES:,}, 0 ms or more"
+            )
         if wait is not None and not (len(wait) == 2 and all(type(number) is int and number >= 0 for number in wait)):
             raise LabError(f"wait is (replicas, milliseconds), such as (1, 100), not {wait!r}")
         everybody = [self.playback.client(name) for name in self.deployment.clients]
@@ -153,7 +158,7 @@ class Deeds:
 
     def slow_disk(self, node: str, extra_ms: float) -> None:
         """Let every fsync take longer by so much."""
-        self.world.act(faults.SlowDisk(self.playback.known(node), round(extra_ms * 1000)))
+        self.world.act(faults.SlowDisk(self.playback.known(node), in_us("extra_ms", extra_ms)))
 
     def fail_disk(self, node: str, operation: str = "fsync") -> None:
         """Let every "write" or every "fsync" fail."""
@@ -199,7 +204,7 @@ class Deeds:
 
     def delay(self, source: str, target: str, extra_ms: float) -> None:
         """Let what one machine sends to another travel longer by so much."""
-        self.world.act(faults.Delay(source, target, round(extra_ms * 1000)))
+        self.world.act(faults.Delay(source, target, in_us("extra_ms", extra_ms)))
 
     def heal_network(self) -> None:
         """Make every link whole and fast again."""
@@ -207,13 +212,13 @@ class Deeds:
 
     def pause(self, node: str, for_ms: float) -> None:
         """Let a machine stand still for so long."""
-        self.world.act(faults.Pause(node, round(for_ms * 1000)))
+        self.world.act(faults.Pause(node, in_us("for_ms", for_ms)))
 
     def skew(self, node: str, by_ms: float) -> None:
         """Let a machine's clock be fast by so much; slow, if negative."""
         if node in (*self.deployment.clients, OPERATOR):
             raise LabError(f"the clock of {node} times the receipt, and stays right: skew that of a node")
-        self.world.act(faults.Skew(node, round(by_ms * 1000)))
+        self.world.act(faults.Skew(node, in_us("by_ms", by_ms)))
 
     def outage(self, zone: str, kind: str = "power loss") -> None:
         """Crash everything in a zone but the clients."""
@@ -225,5 +230,7 @@ class Deeds:
 
 
 def _filled(pattern: str, number: int) -> bytes:
-    """`w{n}` and 7 make `w7`."""
+    """`w{n}` and 7 make `w7`.  Raises LabError for what is no text."""
+    if not isinstance(pattern, str):
+        raise LabError(f"keys, values and commands are text, such as 'w{{n}}', not {pattern!r}")
     return pattern.replace("{n}", str(number)).encode()

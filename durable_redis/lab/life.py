@@ -75,6 +75,8 @@ class Life:
 
 def life(run: Run, key: str, value: str | None = None) -> Life:
     """Follow the newest SET of this key (to this value) through the journal.  Raises LabError if there is none."""
+    if not isinstance(key, str) or not isinstance(value, str | None):
+        raise LabError(f"a key and a value are text, such as life('w7'), not {key!r} and {value!r}")
     words = [key.encode()] if value is None else [key.encode(), value.encode()]
     written = [
         operation

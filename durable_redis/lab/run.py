@@ -23,6 +23,7 @@ from durable_redis.lab import life as lives
 from durable_redis.lab import receipt as receipts
 from durable_redis.lab import script as scripts
 from durable_redis.lab.deployments import Deployment, parse_deployment
+from durable_redis.lab.deployments.base import in_us
 from durable_redis.lab.errors import LabError
 from durable_redis.lab.playback import Performed, Playback
 from durable_redis.lab.recording import Frame, Recording
@@ -86,29 +87,35 @@ class Run(Verbs):
 
     def play(self, until_ms: float | None = None) -> None:
         """Play on: until a time, or until the clients have nothing left to do, for a minute at most."""
+        until_us = in_us("the time to play to", until_ms) if until_ms is not None else None
         self.step = self.steps
-        if until_ms is not None:
-            if until_ms * 1000 < self.playback.world.now_us:
+        if until_us is not None:
+            if until_us < self.playback.world.now_us:
                 raise LabError(
                     f"it is {self.now_ms:.3f} ms already: go back with run.go(step) instead of playing to {until_ms}"
                 )
-            self.playback.play_to(round(until_ms * 1000))
+            self.playback.play_to(until_us)
         else:
             self.playback.play_while(lambda: not self.playback.idle, SETTLING_US)
         self._moved()
 
     def forward(self, steps: int = 1) -> None:
         """One step on (or several): recorded ones first, then new ones."""
-        self.go(self.step + steps)
+        self._walk(steps)
 
     def back(self, steps: int = 1) -> None:
         """One step back (or several).  Nothing is undone: the future stays where it is."""
-        self.go(self.step - steps)
+        self._walk(steps, -1)
+
+    def _walk(self, steps: int, direction: int = 1) -> None:
+        if type(steps) is not int:
+            raise LabError(f"so many steps: a whole number, not {steps!r}")
+        self.go(self.step + direction * steps)
 
     def go(self, step: int) -> None:
         """Stand after this step of the branch; what was not played yet is played."""
-        if step < 0:
-            raise LabError(f"there is no step {step}: the first is 1, and 0 is the room before it")
+        if type(step) is not int or step < 0:
+            raise LabError(f"there is no step {step!r}: the first is 1, and 0 is the room before it")
         self.playback.play_to_step(step)
         self._moved(min(step, self.steps))
         if step > self.steps:
@@ -129,9 +136,10 @@ class Run(Verbs):
         """Do something at the step one stands on, or at a later time.  In the past this starts a branch."""
         world = self.playback.world
         if at_ms is not None:
-            if at_ms * 1000 < self.now_ms * 1000:
+            at_us = in_us("at_ms", at_ms)
+            if at_us < round(self.now_ms * 1000):
                 raise LabError(f"{at_ms} ms is past: it is {self.now_ms:.3f} ms; go back first, with run.go(step)")
-            action = Action(verb, arguments, tuple(options.items()), at_us=round(at_ms * 1000))
+            action = Action(verb, arguments, tuple(options.items()), at_us=at_us)
         else:
             at_end = self.step == self.steps
             late = at_end and (not self.step or world.now_us > world.journal.steps[-1].at_us)

@@ -140,7 +140,15 @@ def test_restoring_waits_for_the_recovery_and_says_when_there_is_none() -> None:
         ("outage", ("b",), "no zone is called 'b': the room has a"),
         ("outage", ("a", "flood"), "no crash is called 'flood'"),
         ("restore", ("a",), "in zone a every machine is up: there is nothing to restore"),
-        ("pause", ("n1", "long"), "cannot be done: "),
+        ("pause", ("n1", "long"), "for_ms is a number of milliseconds, such as 1250, not 'long'"),
+        ("pause", ("n1", float("nan")), "for_ms is a number of milliseconds, such as 1250, not nan"),
+        ("delay", ("n1", "client", None), "extra_ms is a number of milliseconds, such as 1250, not None"),
+        ("slow_disk", ("n1", float("inf")), "extra_ms is a number of milliseconds, such as 1250, not inf"),
+        ("skew", ("n1", True), "by_ms is a number of milliseconds, such as 1250, not True"),
+        ("write", (1, "often"), "every_ms is a number of milliseconds, such as 1250, not 'often'"),
+        ("write", (1.5,), "1.5, every_ms=10"),
+        ("write", (1, 10, 7), "keys, values and commands are text"),
+        ("work", (1, 10, None, "", 7), "keys, values and commands are text, such as 'w{n}', not 7"),
     ],
 )
 def test_a_verb_that_makes_no_sense_is_named_and_leaves_the_run_as_it_was(
@@ -153,3 +161,40 @@ def test_a_verb_that_makes_no_sense_is_named_and_leaves_the_run_as_it_was(
         with pytest.raises((dr.LabError, FaultError), match=said):
             run.act(verb, *arguments, at_ms=at_ms)
         assert (run.digest(), (run.step, run.now_ms, run.frame().links)) == (digest, place)
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "said"),
+    [
+        ("play", ("soon",), "the time to play to is a number of milliseconds, such as 1250, not 'soon'"),
+        ("play", (float("inf"),), "the time to play to is a number of milliseconds, such as 1250, not inf"),
+        ("go", ("here",), "there is no step 'here'"),
+        ("go", (1.5,), "there is no step 1.5"),
+        ("forward", ("a bit",), "so many steps: a whole number, not 'a bit'"),
+        ("back", (None,), "so many steps: a whole number, not None"),
+        ("life", (7,), "a key and a value are text"),
+    ],
+)
+def test_a_place_that_is_none_is_named_and_one_stays_where_one_stands(
+    verb: str, arguments: tuple[object, ...], said: str
+) -> None:
+    run = busy()
+    run.play(500)
+    run.back(3)
+    place = run.step, run.now_ms
+    with pytest.raises(dr.LabError, match=said):
+        getattr(run, verb)(*arguments)
+    assert (run.step, run.now_ms) == place
+
+
+@pytest.mark.parametrize("at_ms", ["soon", float("nan"), float("inf"), [5], True])
+def test_a_time_that_is_none_is_named(at_ms: object) -> None:
+    run = busy()
+    with pytest.raises(dr.LabError, match="at_ms is a number of milliseconds, such as 1250, not "):
+        run.crash("n1", at_ms=at_ms)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", ["x", "7", -1, 1.5, None, True])
+def test_a_seed_that_no_replay_string_can_hold_is_refused(seed: object) -> None:
+    with pytest.raises(dr.LabError, match=r"a seed is a whole number, 0 or more, such as start\(seed=7\), not "):
+        dr.Redis().start(seed=seed)  # type: ignore[arg-type]

@@ -170,7 +170,7 @@ def test_a_refused_act_in_the_past_leaves_no_branch() -> None:
         ("hold", (99,), "no message 99 is in flight"),
         ("write", (0,), "write 1 to 100,000, 0 ms or more"),
         ("write", (10**9,), "write 1 to 100,000"),
-        ("write", ("many",), "cannot be done: "),
+        ("write", ("many",), r"write\('many', every_ms=10\) cannot be: write 1 to 100,000"),
         ("command", (), "command\\(\\) needs the words of a command"),
         ("dance", (), "there is no action 'dance': choose one of write, read, work, read_replica, command, migrate"),
     ],

@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
+from math import isfinite
+from numbers import Real
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -93,7 +95,9 @@ class Deployment(ABC):
         return f"{self.called or type(self).__name__}({options})"
 
     def start(self, seed: int = 0) -> Run:
-        """Start it: a run, with every node up, and the replicas in step."""
+        """Start it: a run, with every node up, and the replicas in step.  Raises LabError for what is no seed."""
+        if type(seed) is not int or seed < 0:
+            raise LabError(f"a seed is a whole number, 0 or more, such as start(seed=7), not {seed!r}")
         from durable_redis.lab.run import Run
 
         return Run(self, seed)
@@ -167,6 +171,13 @@ def redis_config(options: Mapping[str, Any]) -> Config:
             f"{idle[0]} says something about the append-only file, and there is none: add appendonly=True"
         )
     return config
+
+
+def in_us(what: str, ms: object) -> int:
+    """So many milliseconds in microseconds.  Refuses what is no length or point of time, by name."""
+    if isinstance(ms, bool) or not isinstance(ms, Real) or not isfinite(ms):
+        raise LabError(f"{what} is a number of milliseconds, such as 1250, not {ms!r}")
+    return round(float(ms) * 1000)
 
 
 def whole_number(name: str, value: object, least: int, most: int) -> None:

@@ -25,9 +25,11 @@ class ElastiCache(Deployment):
     backups go elsewhere, and a node that has failed is replaced by one that starts cold.  `detection_ms`: how long the
     primary must be silent before a replica takes its place; the service's own figure is not published."""
 
-    def __new__(cls, *arguments: Any, durability: str = "", **options: Any) -> Any:
+    def __new__(cls, *arguments: Any, **options: Any) -> Any:
         """`ElastiCache(durability="sync")` is another deployment, with a log (see `memorydb`)."""
-        return DurableElastiCache(durability, *arguments, **options) if durability else super().__new__(cls)
+        if "durability" not in options:
+            return super().__new__(cls)
+        return DurableElastiCache(options.pop("durability"), *arguments, **options)
 
     def __init__(
         self,

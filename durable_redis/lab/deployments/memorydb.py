@@ -71,16 +71,19 @@ class MemoryDB(Deployment):
                 f"{unknown[0]} is no option of a deployment with a log in three zones: there are no files and no save "
                 f"points to be set; it has {', '.join((*TIMES, *SNAPSHOTS))}"
             )
-        if not isinstance(engine_versions or {}, dict):
-            raise ConfigError(f"engine_versions is written like {{'n1': '7.1.0'}}, not {engine_versions!r}")
+        versions = {} if engine_versions is None else engine_versions
+        if not isinstance(versions, dict):
+            raise ConfigError(f"engine_versions is written like {{'n1': '7.1.0'}}, not {versions!r}")
         given: dict[str, Any] = {"replicas": replicas} | ({"shards": shards} if shards != 1 else {})
-        planted = unsealed(bug)
-        if planted and planted not in BUGS:
+        planted = unsealed(bug) if isinstance(bug, str) else None
+        if planted is None or (planted and planted not in BUGS):
             raise LabError(f"no bug is called {bug!r}: there is {', '.join(BUGS)}")
         given |= {"bug": bug} if bug else {}
-        given |= {"engine_versions": engine_versions} if engine_versions else {}
+        given |= {"engine_versions": versions} if versions else {}
         super().__init__(given | options, clients, hardware)
         self.nodes = tuple(f"n{number + 1}" for number in range(shards * (1 + replicas)))
+        if strangers := [name for name in versions if name not in self.nodes]:
+            raise ConfigError(f"engine_versions names {strangers[0]!r}: the nodes are {', '.join(self.nodes)}")
         self.controls, self.keepers, self.stores = (*LOGS, STORE, SNAPSHOTTER), LOGS, (STORE,)
         places = {name: ZONES[(at % shards + at // shards) % len(ZONES)] for at, name in enumerate(self.nodes)}
         self.zones = places | dict(zip(LOGS, ZONES, strict=True)) | {STORE: "region", SNAPSHOTTER: "region"}
@@ -97,11 +100,11 @@ class MemoryDB(Deployment):
         self._shared = MemoryDBConfig(shards=self.shards, durability=self.durability, buffer_ms=self.buffer_ms, **times)
         self.clock_error_ms = self._shared.clock_error_ms
         self._snapshots = SnapshotterConfig(
-            version=min(_version(name, text) for name, text in self._all_versions(engine_versions or {}).items()),
+            version=min(_version(name, text) for name, text in self._all_versions(versions).items()),
             **{name: value for name, value in options.items() if name in SNAPSHOTS},
         )
         self._types = BUGS[planted] if planted else NO_BUG
-        self._versions = engine_versions or {}
+        self._versions = versions
 
     def shard_of(self, node: str) -> Shard:
         return next(shard for shard in self.shards if node in shard.nodes)
@@ -220,7 +223,9 @@ def _has_settled(views: Views, shard: Shard) -> bool:
 
 
 def _version(node: str, text: object) -> Version:
+    if not isinstance(text, str):
+        raise ConfigError(f"engine_versions is written like {{'{node}': '7.1.0'}}, not {{'{node}': {text!r}}}")
     try:
-        return parse_version(str(text).encode())
+        return parse_version(text.encode())
     except RecordError as error:
         raise ConfigError(f"engine_versions is written like {{'{node}': '7.1.0'}}: {error}") from None
