@@ -121,7 +121,8 @@ class MemoryDBServer:
                 return
         match event:
             case Received(connection=connection, data=data) if connection in self.clients:
-                yield from self._receive(self.clients[connection], data, now)
+                self.clients[connection].parser.feed(data)
+                yield from self._go_on(self.clients[connection], now)
             case Opened(connection=connection, peer=peer, outgoing=False):
                 self.connections += 1
                 self.clients[connection] = Caller(connection, peer, self.connections)
@@ -152,12 +153,8 @@ class MemoryDBServer:
 
     # -- commands ----------------------------------------------------------------------------------------------------
 
-    def _receive(self, client: Caller, data: bytes, now: int) -> Effects:
-        """Parse what there is, and execute every whole command in it."""
-        client.parser.feed(data)
-        yield from self._go_on(client, now)
-
     def _go_on(self, client: Caller, now: int) -> Effects:
+        """Parse what there is, and execute every whole command in it."""
         while not client.closing and not client.postponed:
             try:
                 argv = client.parser.next()
