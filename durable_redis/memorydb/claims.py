@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from durable_redis.formats.resp import NEED_MORE, CommandParser, ProtocolError, encode_command, strict_integer
+from durable_redis.formats.resp import encode_command, strict_integer
+from durable_redis.memorydb.record import RecordError, words_of
 
 
 class ClaimError(Exception):
@@ -35,14 +36,10 @@ class Claim:
     @classmethod
     def decode(cls, body: bytes) -> Claim:
         """The claim in a body.  Raises ClaimError, and nothing else."""
-        parser = CommandParser()
         try:
-            parser.feed(body)
-            words = parser.next()
-        except ProtocolError as error:
-            raise ClaimError(f"a claim cannot be read: {error}") from error
-        if words is NEED_MORE or len(words) != 4 or parser.consumed != len(body):
-            raise ClaimError("a claim is one array of four words: node, replid, offset, successor")
+            words = words_of(body, "a claim", "node replid offset successor")
+        except RecordError as error:
+            raise ClaimError(str(error)) from error
         offset = strict_integer(words[2])
         if offset is None or not all(word.isascii() for word in words):
             raise ClaimError(f"a claim names an offset and nodes, not {words[2][:20]!r}")

@@ -70,10 +70,7 @@ class Record:
     @classmethod
     def decode(cls, body: bytes) -> Record:
         """The record in a body.  Raises RecordError, and nothing else."""
-        words = whole_commands(body, "a record")
-        if len(words) != 1 or len(words[0]) != 4:
-            raise RecordError("a record is one array of four words: replid, end, version, stream")
-        replid, end, version, stream = words[0]
+        replid, end, version, stream = words_of(body, "a record", "replid end version stream")
         offset = strict_integer(end)
         if len(replid) != REPLID_LENGTH or not replid.isalnum() or offset is None or offset < len(stream):
             raise RecordError(f"a record begins with a replid and an offset, not with {replid[:50]!r}, {end[:20]!r}")
@@ -86,6 +83,14 @@ class Record:
         if marks != [b"MULTI", b"EXEC"] * (len(marks) // 2):
             raise RecordError("a transaction is cut: a record holds all of it, from MULTI to EXEC, or nothing of it")
         return commands
+
+
+def words_of(body: bytes, what: str, names: str) -> list[bytes]:
+    """The words of the one RESP array that the body of an entry is, so many as there are names.  Raises RecordError."""
+    arrays = whole_commands(body, what)
+    if len(arrays) != 1 or len(arrays[0]) != len(names.split()):
+        raise RecordError(f"{what} is one array of these words: {names}")
+    return arrays[0]
 
 
 def whole_commands(data: bytes, what: str) -> list[list[bytes]]:

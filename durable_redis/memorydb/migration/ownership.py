@@ -33,10 +33,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from durable_redis.formats.resp import NEED_MORE, CommandParser, ProtocolError, encode_command, strict_integer
+from durable_redis.formats.resp import encode_command, strict_integer
+from durable_redis.memorydb.record import RecordError, words_of
 from durable_redis.redis.cluster.slots import SlotError, SlotSet, parse_slots, slots_text
-
-WORDS = 5
 
 
 class Phase(Enum):
@@ -82,16 +81,10 @@ class Migration:
     @classmethod
     def decode(cls, body: bytes) -> Migration:
         """The step in a body.  Raises OwnershipError, and nothing else."""
-        parser = CommandParser()
         try:
-            parser.feed(body)
-            words = parser.next()
-        except ProtocolError as error:
-            raise OwnershipError(f"a step of a migration cannot be read: {error}") from error
-        if words is NEED_MORE or len(words) != WORDS or parser.consumed != len(body):
-            raise OwnershipError(
-                "a step of a migration is an array of five words: phase, number, source, target, slots"
-            )
+            words = words_of(body, "a step of a migration", "phase number source target slots")
+        except RecordError as error:
+            raise OwnershipError(str(error)) from error
         return cls.of([word.decode("utf-8", "replace") for word in words])
 
     @classmethod
