@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         default="restart",
         help="the node comes back at once (default), or stays away until another has taken over",
     )
-    sweeper.add_argument("--seed", type=int, default=0, help="the first seed (default 0)")
+    sweeper.add_argument("--seed", type=_seed, default=0, help="the first seed (default 0)")
     sweeper.add_argument("--seeds", type=_positive, default=1, metavar="N", help="so many seeds (default 1)")
     sweeper.add_argument(
         "--every", type=_positive, default=1, metavar="N", help="crash after every Nth step (default 1)"
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     fuzzer = commands.add_parser("fuzz", help="random schedules of faults, and what the judges say of each run")
     fuzzer.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({names})')
     fuzzer.add_argument("--seeds", type=_positive, default=100, metavar="N", help="so many seeds (default 100)")
-    fuzzer.add_argument("--first-seed", type=int, default=0, metavar="K", help="the first seed (default 0)")
+    fuzzer.add_argument("--first-seed", type=_seed, default=0, metavar="K", help="the first seed (default 0)")
     fuzzer.add_argument("--fault", choices=ALL_FAULTS, action="append", help="this fault only; may be repeated")
     fuzzer.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
     fuzzer.add_argument("--json", action="store_true", help="print one JSON object")
@@ -191,6 +191,12 @@ def _bugs(options: argparse.Namespace) -> int:
 
 def _ordinal(every: int) -> str:
     return "" if every == 1 else f"{every}th "
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"a seed is a whole number, 0 or more, not {text}")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -90,6 +90,10 @@ def test_a_number_that_is_none_is_refused_in_plain_words(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["fuzz", "Redis()", "--seeds", "some"])
     assert "give a number of at least 1, not some" in capsys.readouterr().err
+    for arguments in (["fuzz", "Redis()", "--first-seed", "-5"], ["sweep", "Redis()", "--seed", "x"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(arguments)
+        assert f"a seed is a whole number, 0 or more, not {arguments[-1]}" in capsys.readouterr().err
 
 
 def test_sweep_counts_the_losses_by_kind_of_crash(capsys):

@@ -292,6 +292,8 @@ def replay(text: str) -> Run:
         playback = run.playbacks["main"] = Playback(run.deployment, run.seed)
         for action in scenario.actions:
             playback.perform(action)
+        if playback.steps > scenario.end_step and not scenario.check:
+            raise LabError(f"it ends at step {scenario.end_step}, before its last action: it was cut off")
         playback.play_to_step(scenario.end_step)
     except (ValueError, FaultError) as error:
         raise ReplayError(f"the replay string cannot be played: {error}") from None

@@ -75,6 +75,8 @@ class Scenario:
     @classmethod
     def parse(cls, text: str) -> Scenario:
         """Read a replay string.  Raises ReplayError, naming the part that is wrong."""
+        if not isinstance(text, str):
+            raise ReplayError(f"a replay string is text that begins with {MODEL!r}, not {text!r}")
         parts = _split(text.strip())
         if parts[0] != MODEL:
             if parts[0].startswith("dr") and _number(parts[0][2:]) is not None:

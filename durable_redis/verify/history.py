@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_redis.engine.commands import COMMANDS
+from durable_redis.errors import PlainError
 from durable_redis.formats.resp import Reply, Status
 from durable_redis.sim import EPOCH_US
 from durable_redis.verify.models import RULES
@@ -32,7 +33,7 @@ QUEUED = Status(b"QUEUED")
 _ENGINE = {command.name.upper().encode(): command for command in COMMANDS}
 
 
-class HistoryError(ValueError):
+class HistoryError(PlainError, ValueError):
     """A history that the checker cannot judge.  The message names the call."""
 
 
@@ -64,8 +65,11 @@ class History:
 
     @classmethod
     def of(cls, playback: Playback) -> History:
-        """What the clients of a playback saw.  Times count from the start of the run."""
-        return cls.of_operations(playback.operations())
+        """What the clients of a playback saw.  Times count from the start of the run.
+
+        What an operator asked of a machine that holds no data (the log, the store, a Sentinel) says nothing of it."""
+        nodes = ("", *playback.deployment.nodes)
+        return cls.of_operations(operation for operation in playback.operations() if operation.node in nodes)
 
     @classmethod
     def of_operations(cls, operations: Iterable[Operation]) -> History:

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from durable_redis.verify.history import NEVER_US, Call, History, partition
+from durable_redis.verify.history import NEVER_US, Call, History, HistoryError, partition
 from durable_redis.verify.models import RULES, State, comparable
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class Verdict:
 
 def linearizable(run: Run | History, budget: int = BUDGET) -> Verdict:
     """Whether the answers that the clients of a run got, up to its end, fit one order.  As `check`."""
+    if not isinstance(run, History) and not hasattr(run, "playback"):
+        raise HistoryError(f"what is judged is a run, or a History, not {run!r}")
     return check(run if isinstance(run, History) else History.of(run.playback), budget)
 
 

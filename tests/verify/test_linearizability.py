@@ -181,3 +181,18 @@ def test_a_history_holds_what_the_clients_know() -> None:
     made = History.of(run.playback)
     assert [one.argv[0] for one in made] == [b"SET"] * 3, "an error is no observation of the data"
     assert all(0 < one.began_us < one.ended_us < 1_000_000 for one in made)
+
+
+def test_what_an_operator_asks_of_the_log_is_no_read_of_the_data() -> None:
+    run = dr.MemoryDB(replicas=0).start(seed=7)
+    run.write(1, key="x", value="1")
+    run.play()
+    assert run.command("GET", "x", node="log-a") != b"1"
+    assert run.command("GET", "x") == b"1"
+    assert dr.linearizable(run)
+
+
+@pytest.mark.parametrize("what", [7, None, "run", dr.Redis()])
+def test_what_is_no_run_is_not_judged(what: object) -> None:
+    with pytest.raises(HistoryError, match="what is judged is a run, or a History, not "):
+        dr.linearizable(what)  # type: ignore[arg-type]
