@@ -47,6 +47,7 @@ def replace_all(server: RedisServer, rdb: Rdb, promised: tuple[str, int], size: 
     # 2. No log and no child may mix the old data with the new.
     if server.aof.state is not State.OFF:
         yield from server.aof.switch_off(now)
+    yield from server.rewrite.kill_child()  # of a log that is off, too: its base would tell of the old data
     yield from server.snapshots.kill_child(now)
     # 3. The old history ends here, for us and for our own replicas.
     yield from server.primary.drop_all("this server starts anew with a snapshot of its primary: so must you", now)

@@ -322,6 +322,18 @@ def test_a_damaged_snapshot_replaces_nothing() -> None:
         assert not alone.bench.of(Write)
 
 
+@pytest.mark.parametrize("child", ["BGSAVE", "BGREWRITEAOF"])
+def test_no_child_outlives_the_data_that_it_writes(child: str) -> None:
+    content = encode([Entry(0, b"k", "string", b"new", None)], {})
+    alone = Alone(Phase.TRANSFER)
+    alone.bench.send(child)
+    assert alone.bench.children
+    alone.hear(b"$%d\r\n" % len(content) + content)
+    assert alone.link.phase is Phase.CONNECTED
+    assert not alone.bench.children
+    assert alone.bench.server.child is None
+
+
 def test_a_snapshot_with_a_database_that_is_not_here_replaces_nothing() -> None:
     content = encode([Entry(16, b"k", "string", b"v", None)], {})
     alone = Alone(Phase.TRANSFER)
