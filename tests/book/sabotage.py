@@ -47,12 +47,12 @@ def replay_past_a_torn_tail() -> None:
 
     read_whole = loading.read_records
 
-    def read_all(content: bytes, name: str, *rest: Any) -> Any:
-        found = read_whole(content, name, *rest)
+    def read_all(content: bytes, name: str, **limits: Any) -> Any:
+        found = read_whole(content, name, **limits)
         if found.damage is None or not found.damage.truncated:
             return found
         for end in range(len(content), found.valid_to, -1):
-            guessed = read_whole(content[:end] + EXEC, name, *rest)
+            guessed = read_whole(content[:end] + EXEC, name, **limits)
             if guessed.damage is None:
                 guessed.valid_to = found.valid_to
                 return guessed
