@@ -86,13 +86,16 @@ def recoveries(
     """Of the first node, for each of these numbers of writes: `keys` keys are written once, and one of them again and
     again; then every node loses its power, and comes back."""
     whole_number("keys", keys, 1, 100_000)
-    return tuple(_after(deployment, count, keys, every_ms, seed) for count in writes)
+    room = parse_deployment(deployment) if isinstance(deployment, str) else deployment
+    if not isinstance(room, Deployment):
+        raise LabError(f"who recovers is a deployment, such as Redis(appendonly=True), not {room!r}")
+    return tuple(_after(room, count, keys, every_ms, seed) for count in writes)
 
 
-def _after(deployment: Deployment | str, count: int, keys: int, every_ms: float, seed: int) -> Recovery:
+def _after(deployment: Deployment, count: int, keys: int, every_ms: float, seed: int) -> Recovery:
     if count < keys:
         raise LabError(f"{count} writes cannot write {keys} keys: give more writes, or fewer keys")
-    run = (parse_deployment(deployment) if isinstance(deployment, str) else deployment).start(seed)
+    run = deployment.start(seed)
     run.write(keys, every_ms=every_ms, key="key:{n}", value="value of {n}")
     run.play()
     run.write(count - keys, every_ms=every_ms, key="key:1", value="value of {n}")

@@ -115,11 +115,15 @@ def sweep(
     finds on its disk.  `then="failover"`: it stays away until the others have agreed on a new primary, and comes back
     after that.  Either way the survivor is asked when everybody is in step again.  Without an executor it is done here
     and now."""
+    if not isinstance(what, Run | Scenario):
+        raise LabError(f"what is swept is a run or its scenario, such as sweep(run), not {what!r}")
     scenario = what.scenario() if isinstance(what, Run) else what
     plan = Plan(scenario, tail, node, then)
     _check(plan, crashes)
     first = scenario.actions[0].step or 0
     chosen = list(range(first, scenario.end_step + 1)) if steps is None else list(steps)
+    if strange := [step for step in chosen if type(step) is not int or step < 0]:
+        raise LabError(f"one crashes after steps of a run, such as steps=range(100, 200), not after {strange[0]!r}")
     jobs = [
         (plan, seed, crash, chosen[start : start + POINTS_A_JOB])
         for seed in ([scenario.seed] if seeds is None else seeds)

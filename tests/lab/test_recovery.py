@@ -37,5 +37,7 @@ def test_without_snapshots_the_same_node_replays_everything() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(dr.LabError, match="10 writes cannot write 50 keys"):
         dr.recoveries("Redis(appendonly=True)", (10,), 50)
+    with pytest.raises(dr.LabError, match="who recovers is a deployment, such as Redis"):
+        dr.recoveries(dr.Redis().start())  # type: ignore[arg-type]
     with pytest.raises(dr.LabError, match="n1 was not restarted"):
         recovery(dr.Redis().start(), "n1")

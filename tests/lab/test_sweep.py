@@ -206,6 +206,11 @@ def test_without_steps_it_crashes_at_every_step_since_the_first_action() -> None
 def test_a_wrong_sweep_is_refused() -> None:
     with pytest.raises(dr.LabError, match="no crash is called 'fire': choose from process kill, power loss, disk loss"):
         sweep(started(2, 1), crashes=["fire"])
+    with pytest.raises(dr.LabError, match=r"what is swept is a run or its scenario, such as sweep\(run\), not 7"):
+        sweep(7)  # type: ignore[arg-type]
+    for strange in ("x", [1.5], [-1]):
+        with pytest.raises(dr.LabError, match="one crashes after steps of a run, such as steps="):
+            sweep(started(2, 1), steps=strange)  # type: ignore[arg-type]
     with pytest.raises(dr.LabError, match="there is nothing to crash"):
         sweep(dr.Redis().start())
 
