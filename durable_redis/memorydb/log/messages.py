@@ -44,11 +44,9 @@ class MessageError(Exception):
     """These words are no message of the log.  The text says which word is wrong, and what would be right."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Message:
-    """The base of all messages: `verb` is the first word, the fields are the others, in order.
-
-    Nobody changes one; they are not frozen because a frozen one takes three times as long to make."""
+    """The base of all messages: `verb` is the first word, the fields are the others, in order."""
 
     verb: ClassVar[str] = ""
 
@@ -56,13 +54,13 @@ class Message:
 # -- between replicas ------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Peer(Message):
     verb: ClassVar[str] = "PEER"
     name: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Campaign(Message):
     """`last` is the id of the candidate's last entry."""
 
@@ -73,7 +71,7 @@ class Campaign(Message):
     trial: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Vote(Message):
     """`last` repeats the candidate's: a vote is for a log, not for a name.  A replica that lost its disk since it asked
     has another log, and may not use the vote."""
@@ -87,7 +85,7 @@ class Vote(Message):
     newest: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Replicate(Message):
     """`committed` is a place, `tail` the place of the leader's last entry, `cut` where its log begins."""
 
@@ -103,7 +101,7 @@ class Replicate(Message):
     entries: tuple[bytes, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Stored(Message):
     verb: ClassVar[str] = "STORED"
     shard: str
@@ -114,13 +112,13 @@ class Stored(Message):
     whole: bool
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskState(Message):
     verb: ClassVar[str] = "STATE"
     shard: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class StateIs(Message):
     verb: ClassVar[str] = "STATE-IS"
     shard: str
@@ -131,7 +129,7 @@ class StateIs(Message):
 # -- questions -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Question(Message):
     """Something that a user of the log asks."""
 
@@ -139,7 +137,7 @@ class Question(Message):
     number: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskAppend(Question):
     verb: ClassVar[str] = "APPEND"
     after: EntryId
@@ -148,25 +146,25 @@ class AskAppend(Question):
     body: bytes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskRead(Question):
     verb: ClassVar[str] = "READ"
     after: EntryId
     limit: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskSubscription(Question):
     verb: ClassVar[str] = "SUBSCRIBE"
     after: EntryId
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskTail(Question):
     verb: ClassVar[str] = "TAIL"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AskTrim(Question):
     verb: ClassVar[str] = "TRIM"
     upto: EntryId
@@ -175,7 +173,7 @@ class AskTrim(Question):
 # -- replies ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LogReply(Message):
     """What the log says to a question of this number."""
 
@@ -183,20 +181,20 @@ class LogReply(Message):
     number: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class AppendedIs(LogReply):
     verb: ClassVar[str] = "APPENDED"
     id: EntryId
     checksum: Checksum
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ConflictIs(LogReply):
     verb: ClassVar[str] = "CONFLICT"
     tail: EntryId
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class EntriesAre(LogReply):
     verb: ClassVar[str] = "ENTRIES"
     tail: EntryId
@@ -204,21 +202,21 @@ class EntriesAre(LogReply):
     entries: tuple[bytes, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TailIs(LogReply):
     verb: ClassVar[str] = "TAIL"
     id: EntryId
     checksum: Checksum
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TrimmedIs(LogReply):
     verb: ClassVar[str] = "TRIMMED"
     cut: EntryId
     checksum: Checksum
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class NotLeader(LogReply):
     """`leader` is "" if the replica knows of none."""
 
@@ -226,7 +224,7 @@ class NotLeader(LogReply):
     leader: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RefusedIs(LogReply):
     verb: ClassVar[str] = "REFUSED"
     code: str
