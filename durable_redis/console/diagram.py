@@ -50,12 +50,11 @@ class Diagram:
         self.states: list[Enum] = list(table)
         self.ways: list[tuple[Enum, Enum]] = [(source, target) for source in table for target in table[source]]
         self.sentences = _sentences(self.states[0])
-        lanes = [lane for back in (True, False) for state in self.states for lane in self._lanes_to(state, back)]
-        coloured = [
-            (target, sources, back, COLOURS[at % len(COLOURS)]) for at, (target, sources, back) in enumerate(lanes)
-        ]
-        self.left = [Lane(*lane) for lane in coloured if lane[2]]  # the outermost first: it goes furthest back
-        self.right = [Lane(*lane) for lane in coloured if not lane[2]]
+        joined = [(state, self._far_sources(state, back), back) for back in (True, False) for state in self.states]
+        busy = [lane for lane in joined if lane[1]]
+        lanes = [Lane(*lane, COLOURS[at % len(COLOURS)]) for at, lane in enumerate(busy)]
+        self.left = [lane for lane in lanes if lane.back]  # the outermost first: it goes furthest back
+        self.right = [lane for lane in lanes if not lane.back]
 
     def __repr__(self) -> str:
         lines = ["In words: the states, and where each may go."]
@@ -97,14 +96,13 @@ class Diagram:
     def _is_behind(self, source: Enum, target: Enum) -> bool:
         return self.states.index(source) > self.states.index(target)
 
-    def _lanes_to(self, target: Enum, back: bool) -> Iterator[tuple[Enum, tuple[Enum, ...], bool]]:
-        sources = [
+    def _far_sources(self, target: Enum, back: bool) -> tuple[Enum, ...]:
+        """From where one comes here by a lane: back from below, or on from above."""
+        return tuple(
             source
             for source, there in self.ways
             if there is target and self._is_behind(source, target) is back and not self._is_short(source, target)
-        ]
-        if sources:
-            yield target, tuple(sources), back
+        )
 
     @property
     def _x(self) -> int:
