@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for well, said in pool.map(build, paths, [options.check] * len(paths)):
                 print(said, flush=True)
                 all_well = all_well and well
-    print(f"{len(paths)} chapters", file=sys.stderr)
+    print(f"chapters: {len(paths)}", file=sys.stderr)
     return 0 if all_well else 1
 
 
