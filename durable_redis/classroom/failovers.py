@@ -22,7 +22,6 @@ from durable_redis.sim.journal import Step
 
 ROOM: dict[str, Any] = {"replicas": 2, "least_bytes": 1_000_000}
 """Three nodes, and a log of which no beginning is cut off meanwhile."""
-LOGS = ["log-a", "log-b", "log-c"]
 LONGEST_START_US = 60_000_000
 DEATHS, ELECTIONS = range(3), range(12)
 """The seeds of section 7: of the deaths of a primary, and of the elections in the log."""
@@ -47,7 +46,7 @@ def out_of_reach(clock_ms: float = 0, **options: Any) -> Run:
     run.write(1, key="x", value="old")
     if clock_ms:
         run.skew("n1", clock_ms, at_ms=1_990)
-    run.partition(["n1", "client1"], [*LOGS, "n2", "n3", "client2"], at_ms=2_000)
+    run.partition(["n1", "client1"], [*run.deployment.logs, "n2", "n3", "client2"], at_ms=2_000)
     run.read(400, every_ms=20, key="x", client="client1")
     run.write(60, every_ms=100, key="x", value="new{n}", client="client2")
     run.play(until_ms=9_000)
@@ -155,7 +154,7 @@ def catch_up(writes: int, lag: int, seed: int = SEED) -> CaughtUp:
     playback.play_to(1_000_000)
     playback.deeds.write(writes - lag, every_ms=5)
     playback.play_to(1_200_000 + 5_000 * (writes - lag))
-    playback.deeds.partition(["n3"], LOGS)
+    playback.deeds.partition(["n3"], playback.deployment.logs)
     playback.deeds.write(lag, every_ms=5)
     healed_us = 1_500_000 + 5_000 * writes
     playback.play_to(healed_us)

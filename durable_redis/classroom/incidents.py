@@ -79,7 +79,7 @@ def stall(deployment: Deployment, seconds: float) -> Cost:
     replicas.  Then its power fails, and everything else is well again."""
     playback = _written(deployment, seconds, after_ms=STALLED_AFTERWARDS_MS)
     if deployment.has_log:
-        for name in [name for name in deployment.controls if name.startswith("log-")]:
+        for name in deployment.logs:
             playback.deeds.pause(name, round(seconds * 1000) + MENDED_MS)
     else:
         for name in [name for name in deployment.nodes if name != NODE]:

@@ -14,8 +14,6 @@ from durable_redis.lab.errors import LabError
 from durable_redis.lab.life import Life
 from durable_redis.lab.run import Run
 
-LOG_ZONES = 3
-
 
 def noted(run: Run, kind: str, machine: str = "", after: int = 0, **facts: object) -> int:
     """The first step behind `after` at which a machine noted this, with these facts: `noted(run, "role", "n2")`.
@@ -104,10 +102,10 @@ def on_platters(run: Run, life: Life) -> dict[str, int]:
     found: dict[str, int] = {}
     for step in range(life.sent, run.steps + 1):
         machines = run.frame(step).machines
-        for name in (name for name in run.deployment.controls if name.startswith("log-") and name not in found):
+        for name in (name for name in run.deployment.logs if name not in found):
             stored = str(machines[name].node.get("stored", "0-0"))
             if int(stored.rpartition("-")[2]) >= index:
                 found[name] = step
-        if len(found) == LOG_ZONES:
+        if len(found) == len(run.deployment.logs):
             break
     return found | {"committed": noted(run, "committed", after=life.sent, index=index)}

@@ -21,7 +21,7 @@ from durable_redis.console.network import Links
 from durable_redis.console.rows import client_values, control_values, node_values
 from durable_redis.console.story import Teller
 from durable_redis.contract import Fsync, Note, Rename, Send
-from durable_redis.lab.deployments import OPERATOR, ZONES, Deployment
+from durable_redis.lab.deployments import OPERATOR, Deployment
 from durable_redis.lab.playback import Playback
 from durable_redis.lab.recording import Flight, MachineFrame
 from durable_redis.sim.faults import Crashed, Hold, Pause, Release, Restart
@@ -95,7 +95,7 @@ class Film:
         self.recording = playback.recording
         self.many = many(deployment)
         self.has_log = deployment.has_log
-        self.logs = [name for name in deployment.controls if deployment.has_log and deployment.zones[name] in ZONES]
+        self.logs = list(deployment.logs)
         self.nodes: dict[str, Column] = {name: Column() for name in deployment.nodes}
         self.controls: dict[str, Column] = {name: Column() for name in deployment.controls}
         self.crowd = f"{len(deployment.clients)} clients" if len(deployment.clients) > MOST_PILLS else ""

@@ -100,8 +100,7 @@ def wrong_heir(deployment: Deployment) -> Acts:
     It is fed by the primary, or by the machines of a log: to cut a link on which nothing travels would be no fault."""
     follower = next((name for name in reversed(deployment.nodes) if name != PRIMARY), "")
     if follower:
-        logs = [name for name in deployment.controls if name.startswith("log-")]
-        yield from ((FAULT_MS - 3_000, "cut", (source, follower)) for source in logs or [PRIMARY])
+        yield from ((FAULT_MS - 3_000, "cut", (source, follower)) for source in deployment.logs or (PRIMARY,))
     dying = [name for name in deployment.nodes if name != follower]
     yield from ((FAULT_MS, "crash", (name, "power loss", "lost")) for name in dying)
     if follower:

@@ -19,7 +19,6 @@ from random import Random
 from typing import Any
 
 from durable_redis.lab.deployments import Deployment, MemoryDB
-from durable_redis.lab.deployments.base import ZONES
 from durable_redis.lab.errors import LabError, NotNow
 from durable_redis.lab.playback import Playback
 from durable_redis.sim.faults import CRASHES, FaultError
@@ -153,10 +152,9 @@ class _Targets:
     def __init__(self, deployment: Deployment, seed: int) -> None:
         zones = deployment.zones
         self.nodes = deployment.nodes
-        homes = (*self.nodes, *(name for name in deployment.controls if deployment.has_log and zones[name] in ZONES))
-        self.zones = tuple(dict.fromkeys(zones[name] for name in homes))
+        self.zones = tuple(dict.fromkeys(zones[name] for name in (*self.nodes, *deployment.logs)))
         self.servers = (*self.nodes, *(name for name in deployment.controls if zones[name] in self.zones))
-        self.disks = tuple(self.servers[len(self.nodes) :]) if deployment.has_log else self.nodes
+        self.disks = deployment.logs or self.nodes
         self.frail = Random(f"{seed}/frail").choice(self.disks)
         self.clients = deployment.clients
         most_ms = deployment.clock_error_ms

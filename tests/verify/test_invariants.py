@@ -504,7 +504,7 @@ X = (0, b"x")
 def moved(held: dict[tuple[int, bytes], Any], left_behind: bool = False) -> Evidence:
     """x and its slot go from n1, which n3 follows, to n2, which then holds this; an INCR there is not answered."""
     story = Story(Logged())
-    story.deployment.has_log = True
+    story.deployment.logs = ("log-a",)
     story.ask("SET x 1")
     story.ask("INCR y")
     slot = key_slot(X[1])

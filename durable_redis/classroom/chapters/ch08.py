@@ -17,7 +17,6 @@ from durable_redis.memorydb.log.election import commit_point
 from durable_redis.memorydb.tracker import Tracker
 
 SEED = 7
-LOGS = ("log-a", "log-b", "log-c")
 
 # -- 3: when a write is safe -------------------------------------------------------------------------------------------
 
@@ -76,7 +75,7 @@ def second_visit(room: str, client: str) -> Counted:
     run.play(until_ms=1_500)
     if room == LATE:
         run.delay("client", "n1", LATE_MS)
-    for log in () if room == LATE else LOGS:
+    for log in () if room == LATE else run.deployment.logs:
         run.cut(*(("n1", log) if room == REQUEST else (log, "n1")), both=False)
     run.work(1, command="SADD visits second" if named else "INCR visits")
     run.play(until_ms=2_700)

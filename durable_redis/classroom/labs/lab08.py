@@ -7,7 +7,7 @@ TASKS = (
     Task(
         "Cut the power of n1 and of a machine of the log, let another node take over, and lose nothing.",
         lambda run: (
-            any(crash.machine.startswith("log-") for crash in run.crashes())
+            any(crash.machine in run.deployment.logs for crash in run.crashes())
             and heir(run) not in ("", "n1")
             and run.receipt().lost == 0
         ),

@@ -61,13 +61,14 @@ class Deployment(ABC):
     """What a run needs to know.  `options` are as they were written, for the repr; `zones` is by machine.
 
     * `nodes`: the machines with data; `controls`: those that only watch and decide (sentinels, an endpoint);
-      `stores`: those of the latter that keep objects; `clients`: those of the workload.  The operator is always there
-      beside them, in zone a.
+      of these, `logs` keep a log for the nodes, one in each zone, and `stores` keep objects; `clients`: those of the
+      workload.  The operator is always there beside them, in zone a.
     * `config`: what the servers have in common; `configuration` what is in the file of one of them.
     """
 
     nodes: tuple[str, ...]
     controls: tuple[str, ...] = ()
+    logs: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
     clients: tuple[str, ...]
     zones: Mapping[str, str]
@@ -76,7 +77,6 @@ class Deployment(ABC):
     loses_nothing: bool = False  # whether it promises that no acknowledged write is ever lost, and one copy of the data
     loses_at_most_ms: int | None = None  # whether what is lost has been written within so long, and how long
     has_wait: bool = True  # whether its servers know WAIT
-    has_log: bool = False  # whether its servers have their data from a log in three zones
     clock_error_ms: int = 200  # by how much its clocks may be wrong for what it promises to hold (most need no clock)
     called: ClassVar[str] = ""  # its name in Python, if that is not the name of its class
 
@@ -89,6 +89,11 @@ class Deployment(ABC):
             self._options["clients"] = clients
         if hardware:
             self._options["hardware"] = hardware
+
+    @property
+    def has_log(self) -> bool:
+        """Whether its servers have their data from a log in three zones."""
+        return bool(self.logs)
 
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())

@@ -51,7 +51,6 @@ class MemoryDB(Deployment):
     fails_over = True
     loses_nothing = True
     has_wait = False
-    has_log = True
     durability, buffer_ms = "sync", 10_000
 
     def __init__(
@@ -84,7 +83,7 @@ class MemoryDB(Deployment):
         self.nodes = tuple(f"n{number + 1}" for number in range(shards * (1 + replicas)))
         if strangers := [name for name in versions if name not in self.nodes]:
             raise ConfigError(f"engine_versions names {strangers[0]!r}: the nodes are {', '.join(self.nodes)}")
-        self.controls, self.keepers, self.stores = (*LOGS, STORE, SNAPSHOTTER), LOGS, (STORE,)
+        self.controls, self.logs, self.stores = (*LOGS, STORE, SNAPSHOTTER), LOGS, (STORE,)
         places = {name: ZONES[(at % shards + at // shards) % len(ZONES)] for at, name in enumerate(self.nodes)}
         self.zones = places | dict(zip(LOGS, ZONES, strict=True)) | {STORE: "region", SNAPSHOTTER: "region"}
         self.shards = tuple(
