@@ -149,7 +149,7 @@ class Leadership:
         yield from self.server.logbook.append(kind, self._claim(), now)
 
     def _claim(self) -> bytes:
-        return Claim(self.server.name, self.replid, self.server.behind.executed, self.successor).encode()
+        return Claim(self.server.name, self.replid, self.successor).encode()
 
     # -- what the log answers ----------------------------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ def test_who_has_not_seen_the_tail_does_not_campaign_and_would_not_win() -> None
     assert node.leadership.may_campaign(room.now + 10_000_000) is False, "it has heard nothing for long"
     room["n2"].asleep = True
     room.ask("n1", "SET", "k", "v")
-    found = room.log.append(node.logbook.position, Claim("n2", "0" * 40, 0).encode(), "n2's", LEADERSHIP)
+    found = room.log.append(node.logbook.position, Claim("n2", "0" * 40).encode(), "n2's", LEADERSHIP)
     assert not isinstance(found, Appended)
 
 

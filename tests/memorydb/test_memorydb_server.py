@@ -304,7 +304,7 @@ def test_offsets_count_the_bytes_of_the_units() -> None:
 
 
 def test_a_claim_goes_through_bytes_and_damage_has_a_name() -> None:
-    claim = Claim("n1", "ab" * 20, 77, "n2")
+    claim = Claim("n1", "ab" * 20, "n2")
     assert Claim.decode(claim.encode()) == claim
     for body in (b"", b"*1\r\n$1\r\na\r\n", claim.encode()[:-1], claim.encode() + b"x", b"*x\r\n", b"\xff" * 20):
         with pytest.raises(ClaimError):
