@@ -148,7 +148,7 @@ FRESH_ENOUGH = Exercise(
     accept=lambda outcome, truth: outcome.most <= truth[0] and outcome.snapshots <= truth[1],
     stub=FRESHNESS_STUB,
     solution=FRESHNESS_STUB | {"freshness_percent": 200},
-    right="At most {outcome.most} records to replay, for {outcome.snapshots} snapshots.",
+    right="At most {outcome.most} records to replay; snapshots made: {outcome.snapshots}.",
     wrong=(
         Wrong(
             FRESHNESS_STUB | {"freshness_percent": 50},
@@ -158,7 +158,7 @@ FRESH_ENOUGH = Exercise(
         ),
         Wrong(
             FRESHNESS_STUB | {"freshness_percent": 400},
-            "Cheap, with {outcome.snapshots} snapshots, and {outcome.most} records to replay are too many.",
+            "Cheap (snapshots made: {outcome.snapshots}), and {outcome.most} records to replay are too many.",
             when=lambda given, outcome: outcome.most > MOST_BEHIND,
         ),
     ),
