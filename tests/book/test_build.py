@@ -127,7 +127,10 @@ def test_a_chapter_that_is_not_there_is_a_wrong_use(build, capsys):
 
 
 def nbval(folder, rebuild=True, budget_s=None):
-    """Run strict nbval on a folder of its own: (exit code, what it printed).  `rebuild`: and the book's conftest."""
+    """Run strict nbval on a folder of its own: (exit code, what it printed).  `rebuild`: and the book's conftest.
+
+    Without a short summary, which repeats each complaint, whole where CI is set and cut to the line elsewhere.
+    """
     (folder / "pytest.ini").write_text("[pytest]\n")
     if rebuild:
         shutil.copy(BOOK / "conftest.py", folder)
@@ -136,7 +139,7 @@ def nbval(folder, rebuild=True, budget_s=None):
             text += f"\nCHAPTER_CPU_S = {budget_s}\n"
         (folder / "build.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "-n", "0"]
-    ended = subprocess.run([*command, "--color=no", "-q", "-rA", "."], cwd=folder, capture_output=True, text=True)
+    ended = subprocess.run([*command, "--color=no", "-q", "-rN", "."], cwd=folder, capture_output=True, text=True)
     return ended.returncode, ended.stdout
 
 
