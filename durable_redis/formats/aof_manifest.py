@@ -19,22 +19,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from durable_redis.formats.damage import DamageError
 from durable_redis.formats.resp_commands import split_inline, strict_integer
 
 LONGEST_LINE_BYTES = 1024
 
 
-class AofError(Exception):
+class AofError(DamageError):
     """This append-only file or manifest is not whole: which file, at which byte, and why."""
-
-    def __init__(self, name: str, offset: int, reason: str) -> None:
-        super().__init__(name, offset, reason)
-        self.name = name
-        self.offset = offset
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.name}: at byte {self.offset}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def test_a_cut_end_is_torn_and_says_where(contents, data):
     with pytest.raises(LogError) as caught:
         decode(whole + last[:kept], base, len(whole), "the file")
     assert caught.value.torn
-    assert (caught.value.where, caught.value.offset) == ("the file", len(whole))
+    assert (caught.value.name, caught.value.offset) == ("the file", len(whole))
 
 
 @QUICK

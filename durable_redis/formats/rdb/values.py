@@ -8,21 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from durable_redis.formats.damage import DamageError
 
-class RdbError(Exception):
+
+class RdbError(DamageError):
     """This is not a whole RDB file, or not one that can be read: which file, at which byte, and why.
 
     It is the only exception that `decode` raises, whatever the bytes.
     """
-
-    def __init__(self, name: str, offset: int, reason: str) -> None:
-        super().__init__(name, offset, reason)
-        self.name = name
-        self.offset = offset
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.name}: at byte {self.offset}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

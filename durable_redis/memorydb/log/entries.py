@@ -34,6 +34,7 @@ from functools import total_ordering
 from typing import ClassVar, Final
 
 from durable_redis.formats.crc64 import crc64
+from durable_redis.formats.damage import DamageError
 
 DATA: Final = "data"
 """A chunk of the replication stream: whole commands, a transaction never split."""
@@ -56,19 +57,13 @@ _CHECKSUM: Final = 8
 _ID = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
 
 
-class LogError(Exception):
+class LogError(DamageError):
     """These bytes are not what a log is made of.  `torn`: the end is missing and the rest is good, which is what a
     power loss leaves; otherwise they are damaged."""
 
     def __init__(self, where: str, offset: int, reason: str, torn: bool = False) -> None:
         super().__init__(where, offset, reason)
-        self.where = where
-        self.offset = offset
-        self.reason = reason
         self.torn = torn
-
-    def __str__(self) -> str:
-        return f"{self.where}: at byte {self.offset}: {self.reason}"
 
 
 @total_ordering
