@@ -6,7 +6,8 @@ It names the version of the model, the deployment, the seed, what was done and w
 happens after a step (`@s412`), exactly, or at a time (`@1250000us`), which keeps its meaning under another seed.
 
 The check is a row of short digests of the journal, at sixteen places from the start to the end.  Whoever replays the
-line learns whether it is the same run, and if not, between which steps it parted: the model has changed since.
+line learns whether it is the same run, and if not, between which steps it parted: the line was edited, or the model
+has changed.
 """
 
 from __future__ import annotations
@@ -128,8 +129,9 @@ def compare(journal: Journal, scenario: Scenario) -> None:
     same = next(i for i, (ours, theirs) in enumerate(zip(found, scenario.check, strict=True)) if ours != theirs)
     marks = [0, *places(scenario.end_step)]
     raise ModelChanged(
-        f"the model has changed since this replay string was made: the run is the same up to step {marks[same]}, "
-        f"and differs by step {marks[same + 1]} of {scenario.end_step}"
+        "the line has been edited, or the model has changed, since this replay string was made: the run is the same up "
+        f"to step {marks[same]}, and differs by step {marks[same + 1]} of {scenario.end_step}; without its part "
+        "check=... the line is played as it stands"
     )
 
 

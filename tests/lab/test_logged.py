@@ -71,6 +71,7 @@ def test_a_deployment_reads_back_as_it_is_written(text: str) -> None:
         ("ElastiCache(durability=None)", 'durability can be "sync" or "async", not None'),
         ("ElastiCache(durability='')", 'durability can be "sync" or "async", not \'\''),
         ("ElastiCache(durability='async', buffer_ms=1)", "100 to 600000 ms in buffer_ms"),
+        ("ElastiCache(durability='sync', buffer_ms=5000)", "buffer_ms cannot be here"),
     ],
 )
 def test_what_cannot_be(text: str, sentence: str) -> None:

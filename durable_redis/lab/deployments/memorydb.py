@@ -191,13 +191,20 @@ class DurableElastiCache(MemoryDB):
 
     called = "ElastiCache"
 
-    def __init__(self, durability: str, buffer_ms: int = 10_000, **options: Any) -> None:
-        whole_number("ms in buffer_ms", buffer_ms, 100, 600_000)
-        self.durability, self.buffer_ms = durability, buffer_ms
+    def __init__(self, durability: str, buffer_ms: int | None = None, **options: Any) -> None:
+        given: dict[str, Any] = {"durability": durability}
+        if buffer_ms is not None:
+            whole_number("ms in buffer_ms", buffer_ms, 100, 600_000)
+            if durability == "sync":
+                raise ConfigError(
+                    'buffer_ms cannot be here: with durability="sync" no reply is ahead of the log; it bounds what '
+                    'durability="async" may lose'
+                )
+            self.buffer_ms = given["buffer_ms"] = buffer_ms
+        self.durability = durability
         self.loses_nothing = durability == "sync"
-        self.loses_at_most_ms = buffer_ms if durability == "async" else None
+        self.loses_at_most_ms = self.buffer_ms if durability == "async" else None
         super().__init__(**options)
-        given = {"durability": durability} | ({"buffer_ms": buffer_ms} if buffer_ms != 10_000 else {})
         self._options = given | self._options
 
 
