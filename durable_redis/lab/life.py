@@ -80,7 +80,7 @@ def life(run: Run, key: str, value: str | None = None) -> Life:
     words = [key.encode()] if value is None else [key.encode(), value.encode()]
     written = [
         operation
-        for operation in run.playback.operations()
+        for operation in run.playback.data_operations()
         if operation.argv[0].upper() == b"SET" and operation.argv[1 : len(words) + 1] == words
     ]
     if not written:

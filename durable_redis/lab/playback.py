@@ -158,6 +158,11 @@ class Playback:
         operations = [operation for client in self.clients() for operation in client.operations if operation.sent]
         return sorted(operations, key=lambda operation: (operation.sent_us or 0, operation.connection))
 
+    def data_operations(self) -> list[Operation]:
+        """Those that say something of the data: not what an operator asked of the log, the store or a Sentinel."""
+        nodes = ("", *self.deployment.nodes)
+        return [operation for operation in self.operations() if operation.node in nodes]
+
     @property
     def idle(self) -> bool:
         """No client has anything left to do."""

@@ -134,7 +134,7 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
     found = find(playback)
     why = Explainer(playback) if explain else None
     rows = []
-    judged = _judged(playback.operations(), found.values, found.clock_us)
+    judged = _judged(playback.data_operations(), found.values, found.clock_us)
     for number, (operation, stands) in enumerate(judged, start=1):
         key = operation.argv[1]
         verdict = _verdict(operation.outcome, stands)
@@ -156,12 +156,12 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
 def judge(playback: Playback) -> list[tuple[Operation, bool]]:
     """Every write, in the order of sending, and whether it stands: see the top.  Raises LabError as `take` does."""
     found = find(playback)
-    return _judged(playback.operations(), found.values, found.clock_us)
+    return _judged(playback.data_operations(), found.values, found.clock_us)
 
 
 def writes(playback: Playback) -> list[Operation]:
     """Every write that was sent, in the order of sending."""
-    return [operation for operation in playback.operations() if _is_write(operation)]
+    return [operation for operation in playback.data_operations() if _is_write(operation)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def find(playback: Playback) -> Found:
 
     Raises LabError while there is none, or it is down or loading."""
     views = playback.views()
-    keys = dict.fromkeys(key for operation in playback.operations() for key in operation.argv[1:2]) or {b"": None}
+    keys = dict.fromkeys(key for operation in playback.data_operations() for key in operation.argv[1:2]) or {b"": None}
     homes = {key: playback.deployment.survivor(views, key) for key in keys}
     servers = {name: _server(playback, name) for name in dict.fromkeys(homes.values())}
     clocks = {name: playback.world.clock(playback.world.machines[name]) for name in servers}

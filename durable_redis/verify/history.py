@@ -65,11 +65,8 @@ class History:
 
     @classmethod
     def of(cls, playback: Playback) -> History:
-        """What the clients of a playback saw.  Times count from the start of the run.
-
-        What an operator asked of a machine that holds no data (the log, the store, a Sentinel) says nothing of it."""
-        nodes = ("", *playback.deployment.nodes)
-        return cls.of_operations(operation for operation in playback.operations() if operation.node in nodes)
+        """What the clients of a playback saw.  Times count from the start of the run."""
+        return cls.of_operations(playback.data_operations())
 
     @classmethod
     def of_operations(cls, operations: Iterable[Operation]) -> History:

@@ -236,3 +236,13 @@ def test_the_bus_tells_again_whoever_was_away() -> None:
     run.restart("n3")
     run.play(run.now_ms + 4_000)
     assert str(run.command("GET", "foo", node="n3")) == str(ErrorReply("MOVED 12182 n4:6379"))
+
+
+def test_what_an_operator_sends_to_a_machine_without_data_is_no_write() -> None:
+    run = run_of(replicas=0)
+    run.command("SET", "told", "v")
+    for machine in ("log-a", "s3", "snapshotter"):
+        run.command("SET", "not a write", "v", node=machine)
+    assert run.receipt().headline == "No acknowledged write is gone: all 1 are there."
+    with pytest.raises(dr.LabError, match="no client has sent a SET of 'not a write'"):
+        run.life("not a write")
