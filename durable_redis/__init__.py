@@ -43,6 +43,7 @@ from durable_redis.lab.tasks import Task
 from durable_redis.verify.bughunt import bugs
 from durable_redis.verify.fuzz import fuzz
 from durable_redis.verify.linearizability import linearizable
+from durable_redis.verify.verdict import judge
 
 __version__ = "0.1.0"
 
@@ -61,6 +62,7 @@ __all__ = [
     "bugs",
     "diagram",
     "fuzz",
+    "judge",
     "linearizable",
     "recoveries",
     "replay",

@@ -28,7 +28,9 @@ from durable_redis.sim.faults import CRASHES
 from durable_redis.sim.scenario import ModelChanged
 from durable_redis.verify.bughunt import bugs
 from durable_redis.verify.fuzz import fuzz
+from durable_redis.verify.reference import UnknownCommand
 from durable_redis.verify.trials import NEMESIS
+from durable_redis.verify.verdict import Verdict, judge
 
 BROKEN_PIPE = 141
 """What a shell says of a command that was ended by SIGPIPE."""
@@ -130,20 +132,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    if ";" not in options.string and options.string not in scenarios.SCENARIOS:
+    named = scenarios.SCENARIOS.get(options.string)
+    if named is None and ";" not in options.string:
         raise LabError(
             f"there is no scenario {options.string!r}, and a replay string begins with 'dr1' and a semicolon: "
             "`durable-redis replay --help` lists the scenarios"
         )
-    run = scenarios.play(options.string) if options.string in scenarios.SCENARIOS else replay(options.string)
+    run = replay(options.string) if named is None else scenarios.play(named.name)
     receipt = run.receipt() if run.survivor_is_up else None
+    verdict: Verdict | str
+    try:
+        verdict = judge(run)
+    except UnknownCommand as error:
+        verdict = f"nobody can judge this run: {error}"
     if options.json:
-        counts = dict(receipt.counts) if receipt is not None else None
-        print(json.dumps({"digest": run.digest(), "steps": run.steps, "now_ms": run.now_ms, "receipt": counts}))
-    else:
-        print(f"{run.deployment!r}, seed {run.seed}: {run.steps} steps, {run.now_ms:.3f} ms")
-        print(f"digest {run.digest()}")
-        print(receipt if receipt is not None else "the run ends with the server down: there is no receipt")
+        print(
+            json.dumps(
+                {
+                    "digest": run.digest(),
+                    "steps": run.steps,
+                    "now_ms": run.now_ms,
+                    "receipt": dict(receipt.counts) if receipt is not None else None,
+                    "objections": [str(one) for one in verdict.findings] if isinstance(verdict, Verdict) else None,
+                }
+            )
+        )
+        return 0
+    if named is not None:
+        print(f"{named.name}: {named.expect}\n")
+    print(f"{run.deployment!r}, seed {run.seed}: {run.steps} steps, {run.now_ms:.3f} ms")
+    print(f"digest {run.digest()}")
+    print(receipt if receipt is not None else "the run ends with the server down: there is no receipt")
+    print(f"\n{verdict}")
+    if named is not None and named.remedy:
+        print(f"\nThe same with the mechanism: durable-redis replay {named.remedy}")
     return 0
 
 

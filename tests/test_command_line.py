@@ -107,9 +107,33 @@ def test_sweep_counts_the_losses_by_kind_of_crash(capsys):
     ]
 
 
-def test_replay_plays_a_named_scenario(capsys):
+def test_replay_plays_a_named_scenario_and_says_what_it_is_about_and_which_has_the_remedy(capsys):
     assert main(["replay", "empty-primary"]) == 0
-    assert "100 acknowledged writes are gone, of 100." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert out.startswith("empty-primary: ")
+    assert "100 acknowledged writes are gone, of 100." in out
+    assert "19 judges: no objection (every loss has its explanation" in out
+    assert out.endswith("The same with the mechanism: durable-redis replay empty-primary-with-a-log\n")
+
+
+def test_replay_says_what_the_judges_say_also_where_no_write_is_lost(capsys):
+    assert main(["replay", "dirty-read-without-a-tracker"]) == 0
+    out = capsys.readouterr().out
+    assert "No acknowledged write is gone" in out
+    assert "1 of 19 judges objects:\n  one copy: " in out
+    assert main(["replay", "dirty-read-without-a-tracker", "--json"]) == 0
+    (objection,) = json.loads(capsys.readouterr().out)["objections"]
+    assert objection in out
+
+
+def test_replay_of_what_nobody_can_judge_still_gives_the_receipt(capsys):
+    run = dr.Redis().start()
+    run.command("HSET", "h", "f", "v")
+    run.play(100)
+    assert main(["replay", run.replay_string()]) == 0
+    out = capsys.readouterr().out
+    assert "No key was SET" in out
+    assert "nobody can judge this run: the judges have no rule for HSET h f v" in out
 
 
 def test_sweep_over_failovers(capsys):

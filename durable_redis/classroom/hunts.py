@@ -30,8 +30,8 @@ from durable_redis.memorydb.sealed import ENVELOPES, PREFIX, SOUND, unsealed
 from durable_redis.sim.faults import FaultError
 from durable_redis.sim.scenario import Action, Scenario
 from durable_redis.verify.evidence import Witness
-from durable_redis.verify.invariants import JUDGES
-from durable_redis.verify.judging import Case, Finding
+from durable_redis.verify.invariants import judge
+from durable_redis.verify.judging import Finding
 from durable_redis.verify.trials import Regime, Trial, Work, attempt, drawn, smallest
 
 A_WRITER_AND_A_READER: Work = (
@@ -286,8 +286,7 @@ def judged(deployment: str, scenario: Scenario) -> list[Finding]:
         except (FaultError, LabError):  # such as the restart of what did not fail here
             continue
     playback.play_to(playback.world.now_us + REST_US)
-    case = Case(witness.evidence())
-    return [finding for judge in JUDGES for finding in judge.findings(case)]
+    return judge(witness.evidence())
 
 
 def calm(bug: str) -> str:

@@ -87,7 +87,7 @@ def receipt(run: Run) -> list[Block]:
         ]
     taken = _taken(run)
     if not taken.rows:
-        return [["text", "Nothing was written yet."]]
+        return [["text", taken.headline]]
     blocks: list[Block] = [_big(taken)]
     blocks.append(["rows", [[verdict, f"{taken.counts[verdict]:,}"] for verdict in VERDICTS if taken.counts[verdict]]])
     fates = taken.lost_in_words()

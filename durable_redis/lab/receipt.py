@@ -36,9 +36,9 @@ DELETIONS = (b"DEL", b"UNLINK", b"GETDEL")
 FLUSHES = (b"FLUSHDB", b"FLUSHALL")
 LIFETIMES_US = {b"EX": 1_000_000, b"PX": 1_000}
 
-
 MOST_GROUPS = 6
 """So many fates are told in full."""
+NOTHING_YET = "Nothing was written yet."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The rows, in the order of sending, and what they add up to."""
+    """The rows, in the order of sending, and what they add up to; `others` is how many commands were no such write."""
 
     rows: tuple[Row, ...]
     counts: Mapping[str, int]
+    others: int = 0
 
     @property
     def acknowledged(self) -> int:
@@ -80,7 +81,7 @@ class Receipt:
     def headline(self) -> str:
         """The receipt in one sentence."""
         if not self.rows:
-            return "Nothing was written yet."
+            return "No key was SET, and of other commands a receipt says nothing." if self.others else NOTHING_YET
         if not self.lost:
             return f"No acknowledged write is gone: all {self.acknowledged} are there."
         writes = "write is" if self.lost == 1 else "writes are"
@@ -150,7 +151,7 @@ def take(playback: Playback, explain: bool = True) -> Receipt:
             why.sentence(operation, verdict, found.homes[key]) if why is not None else "",
         )
         rows.append(row)
-    return Receipt(tuple(rows), Counter(row.verdict for row in rows))
+    return Receipt(tuple(rows), Counter(row.verdict for row in rows), len(playback.data_operations()) - len(rows))
 
 
 def judge(playback: Playback) -> list[tuple[Operation, bool]]:

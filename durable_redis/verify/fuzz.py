@@ -17,6 +17,7 @@ from typing import Any
 from durable_redis.lab.deployments import parse_deployment
 from durable_redis.lab.schedules import Nemesis, survivable
 from durable_redis.verify.invariants import JUDGES
+from durable_redis.verify.judging import EXPLAINED
 from durable_redis.verify.trials import NEMESIS, Regime, Trial, attempt, drawn, smallest
 
 MOST_TOLD = 5
@@ -45,7 +46,7 @@ class Report:
             f"  {len(JUDGES)} judges: {'no objection' if not self.failures else f'{len(self.failures)} runs fail'}",
         ]
         if lossy and not self.failures:
-            lines.append("  (every loss has its explanation, and is none that this deployment promises to prevent)")
+            lines.append(f"  {EXPLAINED}")
         for trial in self.failures[:MOST_TOLD]:
             lines += ["", f"  seed {trial.seed}, {trial.troubles} actions of the schedule left:"]
             first_of_each = {finding.judge: finding for finding in reversed(trial.findings)}

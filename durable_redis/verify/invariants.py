@@ -140,7 +140,11 @@ JUDGES = (
 )
 
 
-def judge(evidence: Evidence) -> list[Finding]:
-    """What every judge has found, in the order of `JUDGES`.  Raises UnknownCommand for a run nobody can judge."""
-    case = Case(evidence)
+def findings(case: Case) -> list[Finding]:
+    """What every judge has found, in the order of `JUDGES`."""
     return [finding for judge in JUDGES for finding in judge.findings(case)]
+
+
+def judge(evidence: Evidence) -> list[Finding]:
+    """The findings on this evidence.  Raises UnknownCommand for a run nobody can judge."""
+    return findings(Case(evidence))

@@ -9,6 +9,9 @@ from durable_redis.verify.evidence import Evidence
 from durable_redis.verify.reference import Reference
 from durable_redis.verify.streams import Write
 
+EXPLAINED = "(every loss has its explanation, and is none that this deployment promises to prevent)"
+"""What it means that writes are lost, and no judge objects."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

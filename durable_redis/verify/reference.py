@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from durable_redis.contract import Exit
+from durable_redis.errors import PlainError
 from durable_redis.lab.client import Operation
 from durable_redis.redis.cluster.slots import key_slot
 from durable_redis.sim.faults import Crashed
@@ -29,7 +30,7 @@ back or stands for nothing; a client was answered what its command did not give;
 sent, or twice."""
 
 
-class UnknownCommand(ValueError):
+class UnknownCommand(PlainError, ValueError):
     """A run that the reference cannot follow.  The message names the command."""
 
 

@@ -25,9 +25,9 @@ from durable_redis.lab.playback import Playback
 from durable_redis.lab.schedules import Nemesis, Schedule, draw, play, shrink
 from durable_redis.sim.scenario import Action, Scenario, checks
 from durable_redis.sim.world import collector_paused
+from durable_redis.verify import invariants
 from durable_redis.verify.convergence import unrest
 from durable_redis.verify.evidence import Witness
-from durable_redis.verify.invariants import JUDGES
 from durable_redis.verify.judging import Case, Finding
 
 Work: TypeAlias = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
@@ -108,18 +108,18 @@ def attempt(deployment: str, seed: int, plan: Plan, regime: Regime) -> Trial:
     The collector comes when it is over, and finds the whole room at once, which nobody holds any more."""
     playback = Playback(parse_deployment(deployment), seed, record=False)
     witness = Witness(playback)
-    findings: Sequence[Finding]
+    found: Sequence[Finding]
     acknowledged = lost = 0
     try:
         probes = _play(playback, plan, regime)
         case = Case(witness.evidence(calm=True, probes=probes))
-        findings = [finding for judge in JUDGES for finding in judge.findings(case)]
+        found = invariants.findings(case)
         acknowledged = sum(write.operation.outcome == "ok" for write in case.reference.writes.values())
         lost = len(case.lost())
     except Exception as error:  # of a node, the simulator, or a judge: each is a bug, and the seed shows it
         at_us = playback.world.now_us
         machine = playback.world.journal.steps[-1].machine
-        findings = [Finding(EXCEPTION, playback.steps, at_us, machine, f"{type(error).__name__}: {error}")]
+        found = [Finding(EXCEPTION, playback.steps, at_us, machine, f"{type(error).__name__}: {error}")]
     return Trial(
         seed,
         playback.steps,
@@ -127,8 +127,8 @@ def attempt(deployment: str, seed: int, plan: Plan, regime: Regime) -> Trial:
         lost,
         len(plan.schedule.troubles),
         plan.commands,
-        tuple(findings),
-        _replay_string(playback, seed) if findings else "",
+        tuple(found),
+        _replay_string(playback, seed) if found else "",
     )
 
 

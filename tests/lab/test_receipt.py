@@ -249,6 +249,17 @@ def test_a_lost_disk_and_a_write_that_never_arrived() -> None:
 # -- the rest --------------------------------------------------------------------------------------------------------
 
 
+def test_of_other_commands_than_set_a_receipt_says_nothing_and_says_so() -> None:
+    run = dr.Redis().start()
+    run.command("INCR", "visits")
+    assert run.receipt().others == 1
+    assert str(run.receipt()) == "No key was SET, and of other commands a receipt says nothing."
+    run.write(3)
+    run.play()
+    assert (len(run.receipt().rows), run.receipt().others) == (3, 1)
+    assert run.receipt().headline == "No acknowledged write is gone: all 3 are there."
+
+
 def test_a_receipt_needs_a_survivor() -> None:
     run = dr.Redis().start()
     assert str(run.receipt()) == "Nothing was written yet."
