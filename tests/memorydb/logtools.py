@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -33,8 +34,15 @@ def fire(user: LocalLogUser, now: int) -> list[Answer]:
 class User:
     """A node that asks what a test tells it to ask, and keeps the answers with the time."""
 
-    def __init__(self, random: Random, name: str, shard: str = "s1", patience: Patience | None = None) -> None:
-        self.log = LogClient(name, shard, REPLICAS, random, patience)
+    def __init__(
+        self,
+        random: Random,
+        name: str,
+        shard: str = "s1",
+        patience: Patience | None = None,
+        replicas: tuple[str, ...] = REPLICAS,
+    ) -> None:
+        self.log = LogClient(name, shard, replicas, random, patience)
         self.todo: list[Callable[[int], Effects]] = []
         self.answers: list[tuple[int, Answer]] = []
 
@@ -69,9 +77,9 @@ def room(
     node: type[LogNode] = LogNode,
     settle_ms: int = 2_000,
 ) -> World:
-    """log-a, log-b, log-c in the zones a, b, c, after their first election."""
+    """log-a, log-b, log-c in the zones a, b, c (or as many as `config` names), after their first election."""
     world = World(seed, hardware)
-    for name, zone in zip(REPLICAS, "abc", strict=True):
+    for name, zone in zip(config.replicas if config else REPLICAS, cycle("abc"), strict=False):
         world.add_machine(name, zone, lambda random, name=name: node(random, name, config))
         world.start(name)
     return run(world, settle_ms)

@@ -568,6 +568,21 @@ def test_two_shards_are_two_logs():
     assert process(world, "log-a").view()["shards"].keys() == {"s1", "s2"}
 
 
+def test_of_five_machines_two_may_die():
+    names = ("log-a", "log-b", "log-c", "log-d", "log-e")
+    world = room(config=LogConfig(replicas=names))
+    add_user(world, replicas=names)
+    last = fill(world, "n1", 3)[-1]
+    kill(world, "log-a")
+    kill(world, "log-b")
+    last = appended(world, "n1", last)
+    kill(world, "log-c")
+    assert append(world, "n1", last, b"y") == Unknown()
+    restart(world, "log-c")
+    run(world, 5_000)
+    assert [entry.body for entry in read(world, "n1").entries if entry.kind == DATA] == [b"0", b"1", b"2", b"x", b"y"]
+
+
 def test_an_unknown_shard_is_refused_by_name():
     world = room()
     add_user(world, shard="s9")
@@ -578,7 +593,8 @@ def test_an_unknown_shard_is_refused_by_name():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"replicas": ("a", "b")}, "odd number"),
+        ({"replicas": ("a",)}, "three replicas or more"),
+        ({"replicas": ("a", "b", "c", "d")}, "odd number"),
         ({"replicas": ("a", "b", "a")}, "names of their own"),
         ({"shards": ()}, "at least one shard"),
         ({"shards": ("../x",)}, "letters and digits"),

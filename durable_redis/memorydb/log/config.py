@@ -41,8 +41,10 @@ class LogConfig:
     batch_bytes: int = 2**20  # of entries in one message; one larger entry goes alone
 
     def __post_init__(self) -> None:
-        if len(set(self.replicas)) != len(self.replicas) or len(self.replicas) % 2 == 0:
-            raise LogConfigError(f"a log wants an odd number of replicas with names of their own, not {self.replicas}")
+        if len(set(self.replicas)) != len(self.replicas) or len(self.replicas) < 3 or len(self.replicas) % 2 == 0:
+            raise LogConfigError(
+                f"a log wants three replicas or more, an odd number, with names of their own, not {self.replicas}"
+            )
         if not self.shards or len(set(self.shards)) != len(self.shards) or not all(map(str.isalnum, self.shards)):
             raise LogConfigError(f"name at least one shard, each once, in letters and digits, not {self.shards}")
         if not 0 < 2 * self.heartbeat_us < self.election_us:

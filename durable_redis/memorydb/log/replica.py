@@ -117,7 +117,7 @@ class Replica:
             else:
                 yield from self._resign(now)
         elif has_passed(self.patience_us, self.waits_since_us, now):
-            yield from self._canvass(now)
+            self._canvass(now)
         speaks = self.is_blank or self.leading is not None
         yield SetTimer(self.shard, now + self.config.heartbeat_us if speaks else self._due_us)
 
@@ -229,13 +229,12 @@ class Replica:
         yield Note("log leader resigns", {"shard": self.shard, "term": self.ballot.term})
         yield from self.follow(now)
 
-    def _canvass(self, now: int) -> Effects:
+    def _canvass(self, now: int) -> None:
         """Ask whether the others would vote for this replica; if too few answer in time, ask again."""
         self._become(Role.TRIAL)
         self.leader = ""
         self._listen(now)
         self._ask_for_votes(trial=True)
-        yield from self._count_votes(now)
 
     def _ask_for_votes(self, trial: bool) -> None:
         self.votes = {self.name: None}
@@ -283,7 +282,6 @@ class Replica:
             self.ballot = Ballot(self.ballot.term + 1, self.name)
             yield from self.storage.save_ballot(self.ballot)
             self._ask_for_votes(trial=False)
-            yield from self._count_votes(now)
         elif self.role is Role.CANDIDATE:
             self._become(Role.LEADER)
             self.leader = self.name
