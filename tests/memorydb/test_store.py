@@ -91,6 +91,17 @@ def test_put_get_list_delete() -> None:
     ) == [None, OK, OK, OK, b"two", b"", [b"s1/a", b"s2/a"], [b"s1/a"], 1, 0, [b"s2/a"]]
 
 
+def test_what_it_lists_it_reads_from_the_disk() -> None:
+    world = room([b"PUT", b"s1/a", b"one"], [b"LIST", b""])
+    while not replies(world):
+        world.step(60_000_000)
+    store = world.machines["s3"].process
+    assert store is not None
+    store.node.objects = ()  # what it remembers, for people to see
+    world.run_until(60_000_000)
+    assert replies(world) == [OK, [b"s1/a"]]
+
+
 def test_any_bytes_are_a_name() -> None:
     puts = [[b"PUT", name, b"of " + name] for name in NAMES]
     gets = [[b"GET", name] for name in NAMES]
