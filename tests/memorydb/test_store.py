@@ -11,7 +11,7 @@ import pytest
 from durable_redis.contract import Close, Effects, Event, Opened, Received
 from durable_redis.formats.resp import OK, ErrorReply, encode_command
 from durable_redis.memorydb.store import ObjectStore
-from durable_redis.memorydb.store_client import StoreClient, Stored
+from durable_redis.memorydb.store_client import PATIENCE_US, RETRY_US, StoreClient, Stored
 from durable_redis.sim import World
 from durable_redis.sim.faults import Crash, Cut, FailDisk, HealNetwork, Pause, Restart
 
@@ -191,6 +191,17 @@ def test_crashed_at_every_step_the_client_is_answered_in_the_end(kind: str, pati
         world.act(Restart("s3"))
         world.run_until(world.now_us + 30_000_000)
         assert replies(world) == expected
+
+
+def test_a_connection_that_is_lost_is_made_again_soon_and_not_only_when_patience_ends() -> None:
+    world = room([b"PUT", b"a", b"1"])
+    world.run_until(1_000)
+    world.act(Crash("s3", "process kill"))
+    world.act(Restart("s3"))
+    assert replies(world) == []
+    world.run_until(world.now_us + RETRY_US + 100_000)
+    assert replies(world) == [OK]
+    assert RETRY_US + 100_000 < PATIENCE_US
 
 
 def test_a_store_that_is_silent_is_asked_again() -> None:
