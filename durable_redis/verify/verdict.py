@@ -12,6 +12,7 @@ made nobody knows that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from durable_redis.lab.playback import Playback
@@ -22,6 +23,9 @@ from durable_redis.verify.judging import EXPLAINED, Case, Finding
 
 if TYPE_CHECKING:
     from durable_redis.lab.run import Run
+
+WIDTH = 116
+"""Of a line, in letters."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -47,7 +51,7 @@ class Verdict:
         lines = [f"{len(self.laws)} of {len(JUDGES)} judges {'objects' if len(self.laws) == 1 else 'object'}:"]
         for law in self.laws:
             first, *more = [finding for finding in self.findings if finding.judge == law]
-            lines.append(f"  {first}")
+            lines += wrap(str(first), WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
             if more:
                 lines.append(f"    and {len(more):,} more of this kind")
         return "\n".join(lines)
