@@ -98,7 +98,6 @@ class Shadow:
         self.stem = ""  # what the candidate is called
         self.size = 0  # its bytes
         self.label: Label | None = None  # the candidate's, as it was when it was dumped
-        self._left_to_sweep = 0
 
     def boot(self, now: int) -> Effects:
         yield from self.log.connect(now)
@@ -173,7 +172,7 @@ class Shadow:
             case Phase.RELEASING:
                 self._enter(Phase.LEARNING)
                 yield from self.newest.ask(now)
-            case Phase.SWEEPING:
+            case Phase.SWEEPING:  # the last answers may come together: then the first of them ends it
                 yield from self._swept(answer, now)
 
     # -- when --------------------------------------------------------------------------------------------------------
@@ -328,10 +327,8 @@ class Shadow:
         if isinstance(answer.reply, list):
             stay = (self.released.stem, self.before)
             names = [name for name in answer.reply if isinstance(name, bytes) and stem_in(name) not in stay]
-            self._left_to_sweep = len(names) + 1
             for name in names:
                 yield from self.store.delete(name, now)
-        self._left_to_sweep -= 1
-        if self._left_to_sweep <= 0:
+        if self.store.is_idle:
             self._enter(Phase.WATCHING)
             yield SetTimer(self.timer, now + self.config.watch_ms * 1000)

@@ -56,6 +56,11 @@ class StoreClient:
     def delete(self, name: bytes, now: int) -> Effects:
         yield from self._ask([b"DELETE", name], now)
 
+    @property
+    def is_idle(self) -> bool:
+        """Every question is answered."""
+        return not self._asked
+
     def take_answers(self) -> list[Stored]:
         answers, self._answers = self._answers, []
         return answers
