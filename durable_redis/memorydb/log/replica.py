@@ -200,6 +200,8 @@ class Replica:
 
     def adopt(self, term: int, now: int, candidate: str = "") -> Effects:
         """There is a later term, or a candidate to vote for: remember it durably, and follow."""
+        forgets = f"{self.shard}: {self.ballot} would be forgotten for {candidate or 'nobody'} in term {term}"
+        assert self.ballot.may_vote(candidate, term), forgets
         self.leader = ""
         self.following.forget()
         if not self.is_blank:
