@@ -138,7 +138,11 @@ def _replay(options: argparse.Namespace) -> int:
             f"there is no scenario {options.string!r}, and a replay string begins with 'dr1' and a semicolon: "
             "`durable-redis replay --help` lists the scenarios"
         )
-    run = replay(options.string) if named is None else scenarios.play(named.name)
+    try:
+        run = replay(options.string) if named is None else scenarios.play(named.name)
+    except AssertionError as error:
+        print(f"durable-redis: the run ends where a node finds a mistake of its own: {error}", file=sys.stderr)
+        return 1
     receipt = run.receipt() if run.survivor_is_up else None
     verdict: Verdict | str
     try:

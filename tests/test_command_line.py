@@ -10,6 +10,7 @@ import pytest
 
 import durable_redis as dr
 from durable_redis.__main__ import main
+from durable_redis.memorydb.server import MemoryDBServer
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,20 @@ def test_replay_says_what_the_judges_say_also_where_no_write_is_lost(capsys):
     assert main(["replay", "dirty-read-without-a-tracker", "--json"]) == 0
     (objection,) = json.loads(capsys.readouterr().out)["objections"]
     assert objection in " ".join(out.split())
+
+
+def test_replay_of_a_run_that_ends_in_an_assertion_is_status_1_and_one_sentence(monkeypatch, capsys):
+    def goes_wrong(server, now):
+        raise AssertionError("entry 26 is committed, and 2-26 shall stand in its place")
+        yield
+
+    monkeypatch.setattr(MemoryDBServer, "_cron", goes_wrong)
+    assert main(["replay", "no-answer"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "durable-redis: the run ends where a node finds a mistake of its own: entry 26 is committed"
+    )
+    assert error.count("\n") == 1
 
 
 def test_replay_of_what_nobody_can_judge_still_gives_the_receipt(capsys):
