@@ -212,6 +212,19 @@ def test_a_leader_without_a_majority_resigns_and_tells_nobody_of_an_outdated_tai
     assert answer.id == ids[-1]
 
 
+def test_whoever_has_gone_is_not_kept_waiting_for():
+    world = ready()
+    name, last, log = leader(world), appended(world, "n1", ZERO), process(world, "n1").log
+    world.act(Partition(((name, "n1"), tuple(others(name)))))
+    tell(world, "n1", lambda now: log.append(DATA, b"x", last, now))
+    run(world, 20)
+    serving = replica(world, name).serving
+    assert len(serving.appends) == 1
+    kill(world, "n1")
+    run(world, 20)
+    assert (serving.appends, list(serving.questions), serving.subscribers) == ([], [], {})
+
+
 def test_an_entry_that_only_a_deposed_leader_has_gives_way():
     world = ready()
     ids = fill(world, "n1", 2)
