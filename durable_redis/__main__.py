@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from durable_redis import __version__, bench, bookshelf, inspection
 from durable_redis.lab import scenarios
@@ -64,6 +64,8 @@ def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
             return bench.run_bench(options)
         case "replay":
             return _replay(options)
+        case "scenarios":
+            return _scenarios(options)
         case "fuzz":
             return _fuzz(options)
         case "bugs":
@@ -83,9 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     player.add_argument(
         "string",
         metavar="STRING",
-        help=f"what run.replay_string() printed, in quotes; or a named scenario: {', '.join(scenarios.SCENARIOS)}",
+        help="what run.replay_string() printed, in quotes; or the name of a scenario",
     )
     player.add_argument("--json", action="store_true", help="print one JSON object")
+
+    lister = commands.add_parser(
+        "scenarios", help="the named scenarios: what happens in each, and which has the remedy"
+    )
+    lister.add_argument("--json", action="store_true", help="print one JSON object")
 
     sweeper = commands.add_parser("sweep", help="crash a deployment after every step, or under many seeds")
     names = ", ".join(DEPLOYMENTS)
@@ -136,7 +143,7 @@ def _replay(options: argparse.Namespace) -> int:
     if named is None and ";" not in options.string:
         raise LabError(
             f"there is no scenario {options.string!r}, and a replay string begins with 'dr1' and a semicolon: "
-            "`durable-redis replay --help` lists the scenarios"
+            "`durable-redis scenarios` lists them"
         )
     try:
         run = replay(options.string) if named is None else scenarios.play(named.name)
@@ -170,6 +177,19 @@ def _replay(options: argparse.Namespace) -> int:
     print(f"\n{verdict}")
     if named is not None and named.remedy:
         print(f"\nThe same with the mechanism: durable-redis replay {named.remedy}")
+    return 0
+
+
+def _scenarios(options: argparse.Namespace) -> int:
+    if options.json:
+        print(json.dumps({name: asdict(scenario) for name, scenario in scenarios.SCENARIOS.items()}))
+        return 0
+    for name, scenario in scenarios.SCENARIOS.items():
+        print(f"{name}\n    {scenario.expect}\n    {scenario.deployment}")
+        if scenario.remedy:
+            print(f"    with the mechanism: {scenario.remedy}")
+        print()
+    print("durable-redis replay NAME plays one.")
     return 0
 
 

@@ -70,7 +70,18 @@ def test_what_is_neither_a_scenario_nor_a_replay_string_is_told_where_the_scenar
     assert main(["replay", "split-brains"]) == 2
     error = capsys.readouterr().err
     assert "there is no scenario 'split-brains'" in error
-    assert "replay --help" in error
+    assert "`durable-redis scenarios` lists them" in error
+
+
+def test_the_scenarios_are_listed_with_what_happens_and_the_remedy(capsys):
+    assert main(["scenarios"]) == 0
+    out = capsys.readouterr().out
+    assert "\ndirty-read-without-a-tracker\n    " in out
+    assert "\n    with the mechanism: dirty-read-with-a-tracker\n" in out
+    assert main(["scenarios", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert listed.keys() == dr.scenarios.SCENARIOS.keys()
+    assert listed["split-brain"]["remedy"] == "split-brain-with-min-replicas"
 
 
 def test_a_reader_who_has_seen_enough_gets_no_traceback(tmp_path):
