@@ -81,7 +81,8 @@ class Sequence:
         return self.cut_checksum
 
     def behind(self, index: int) -> list[Entry]:
-        """Every entry behind a place."""
+        """Every entry behind a place, which is not before the cut."""
+        assert index >= self.cut.index, f"what stands behind {index} is not here: the log begins behind {self.cut}"
         return self.entries[index - self.cut.index :]
 
     # -- what users of the log see -----------------------------------------------------------------------------------
