@@ -6,7 +6,7 @@ import pytest
 from clustertools import TIMEOUT_S, Room
 
 from durable_redis.formats.resp import OK, ErrorReply
-from durable_redis.sim.faults import Cut, Delay, HealNetwork, Partition, Pause
+from durable_redis.sim.faults import Crash, Cut, Delay, HealNetwork, Partition, Pause
 
 OTHERS = ("n2", "n3", "n4", "n5", "n6")
 TAG = b"bar"  # slot 5061, of n1
@@ -48,6 +48,33 @@ def test_a_longer_one_loses_all_that_the_minority_acknowledged_until_it_stopped(
     for survivor in ("n4", "n1"):
         assert room.lost(before, survivor) == []
         assert room.lost(during, survivor) == during, "every single one"
+
+
+# -- a primary that was replaced, and its successor dies ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+def test_a_replaced_primary_is_a_candidate_only_once_it_has_reached_its_successor(reaches: bool) -> None:
+    room = Room().run(4)
+    woken_s = room.now_s + 12
+    room.world.act(Pause("n1", 12_000_000))
+    room.run_until("elected", "n4")
+    writer = room.add_writer("n4", TAG)
+    room.run(3)
+    if reaches:
+        room.run_until("synced", "n1")
+    assert (room.now_s > woken_s) is reaches
+    kept = writer.acknowledged(until_s=room.now_s - 0.1)
+    assert len(kept) > 100
+    room.world.act(Crash("n4", "power loss"))
+    room.run(25)
+    if reaches:
+        assert [fact.node for fact in room.notes("elected")] == ["n4", "n1"]
+        assert room.lost(kept, "n1") == []
+    else:  # it has none of them: the shard stays down, and they are on no machine that is up
+        assert [fact.node for fact in room.notes("elected")] == ["n4"]
+        (why,) = {fact["why"] for fact in room.notes("cannot fail over") if fact.node == "n1"}
+        assert why == "its data are of unknown age: it has reached no primary since it started, or was one itself"
 
 
 # -- a client that knows no better -----------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Candidate:
         config, age_us = self.cluster.server.config, self.cluster.data_age_us(now)
         factor, ping_us = config.cluster_replica_validity_factor, config.repl_ping_replica_period * 1_000_000
         if factor and age_us is None:
-            return "its data are of unknown age: it has not been connected to its primary since it started"
+            return "its data are of unknown age: it has reached no primary since it started, or was one itself"
         if age_us is not None and election.data_too_old(age_us, self.cluster.timeout_us, factor, ping_us):
             return f"its data are {age_us / 1e6:.1f} s old, and that is too old"
         return ""

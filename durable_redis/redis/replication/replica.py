@@ -46,7 +46,7 @@ class Replica:
         self.can_continue = False  # the server's (replid, offset) is a place where a primary may let us go on
         self.selected_db = 0  # the database that the stream's last SELECT named
         self.last_io_us = 0
-        self.down_since_us = 0
+        self.down_since_us = 0  # when the link to the primary broke; 0: it is up, or there was none in this role
         self.transfer = Transfer()
         self.output = bytearray()  # leaves after the log is written, like a reply
         self._line = bytearray()
@@ -95,7 +95,6 @@ class Replica:
             self.can_continue = True
             self.selected_db = 0  # any will do: its stream begins with a SELECT
         self.primary, self.port = primary, port
-        self.down_since_us = now
         self._last_reason = ""
         self._changed_role()
         if self.phase is not Phase.CONNECT:
@@ -111,6 +110,7 @@ class Replica:
         if self.connection is not None:
             yield from self._hang_up("it shall be a primary now", now)
         self.primary, self.can_continue = "", False
+        self.down_since_us = 0  # whoever demotes it must be reached once, before one speaks of a link that is down
         self.enter(Phase.NONE)
         server.history = server.history.continued_as(new_id(server.random), server.offset)
         # Our replicas must hear of the new name; they will be able to go on under the old one.
