@@ -30,7 +30,7 @@ from durable_redis.contract import (
     SetTimer,
     TimerFired,
 )
-from durable_redis.formats.resp import NEED_MORE, ErrorReply, Reply, ReplyParser, encode_command
+from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError, Reply, ReplyParser, encode_command
 from durable_redis.lab.routing import Advice, Hop, Routing
 
 ALARM = "alarm"
@@ -223,11 +223,27 @@ class Client:
         if link is None:
             return
         link.parser.feed(data)
-        while (reply := link.parser.next()) is not NEED_MORE:
+        while self.links.get(link.peer) is link:
+            try:
+                reply = link.parser.next()
+            except ProtocolError:
+                yield from self._leave(link, now)
+                return
+            if reply is NEED_MORE:
+                return
             if self._question is not None:
                 yield from self._told(link, reply, now)
-            else:
+            elif self.waiting is not None:
                 yield from self._answered(link, reply, now)
+            else:
+                yield from self._leave(link, now)
+
+    def _leave(self, link: Link, now: int) -> Effects:
+        """What comes there is no answer to anything: a stream, as after SYNC and PSYNC."""
+        yield from self._drop(link)
+        if link is self._link:
+            self._link = None
+            self._deadline_us = now + RETRY_US
 
     def _told(self, link: Link, reply: Reply, now: int) -> Effects:
         """The answer to a question of the routing.  Who has given directions is left, unless it is the server."""

@@ -85,8 +85,13 @@ class Verbs(ABC):
         if ended and name.upper() == "SHUTDOWN":
             return None  # the server's answer to this is that it hangs up
         if operation.outcome in ("unknown", "waiting"):
-            raise LabError(f"{name!r} was not answered: the server is down, or too slow")
+            raise LabError(f"{name!r} was not answered: {self._why_not(operation)}")
         return operation.reply
+
+    def _why_not(self, operation: Operation) -> str:
+        if operation.argv[0].upper() in (b"SYNC", b"PSYNC"):
+            return "what comes after it is the stream for a replica, and an operator is none"
+        return "the server is down, or too slow"
 
     def migrate(self, slots: str | int | tuple[int, int], to: str) -> Reply:
         """Ask for slots to move to another shard of a MemoryDB: the slot of a key (`run.migrate("{user7}", "s2")`), one

@@ -217,6 +217,19 @@ def test_a_command_that_nobody_answers() -> None:
         run.command("PING")
 
 
+@pytest.mark.parametrize("words", [("SYNC",), ("PSYNC", "?", "-1")])
+def test_who_asks_for_a_replicas_stream_hangs_up_and_the_run_goes_on(words: tuple[str, ...]) -> None:
+    run = dr.ReplicatedRedis(replicas=1, sentinels=0, save=()).start(seed=1)
+    run.write(5)
+    if words == ("SYNC",):
+        with pytest.raises(dr.LabError, match="'SYNC' was not answered: what comes after it is the stream for a rep"):
+            run.command(*words, node="n1")
+    else:
+        assert str(run.command(*words, node="n1")).startswith("Status(text=b'FULLRESYNC ")
+    run.play(until_ms=run.now_ms + 3_000)
+    assert run.command("GET", "w1", node="n1") == b"v1"
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -255,7 +255,7 @@ class Cluster:
         yield from self.server.replica.lead(now)
 
     def data_age_us(self, now: int) -> int | None:
-        """For how long it has heard nothing from its primary; None: it never has, since it started or was one itself."""
+        """For how long it has heard nothing from its primary; None: ever since it started, or was one itself."""
         link = self.server.replica
         if link.link == "up":
             return now - link.last_io_us
