@@ -32,6 +32,7 @@ from durable_redis.verify.reference import UnknownCommand
 from durable_redis.verify.trials import NEMESIS
 from durable_redis.verify.verdict import Verdict, judge
 
+NAMES = ", ".join(DEPLOYMENTS)
 BROKEN_PIPE = 141
 """What a shell says of a command that was ended by SIGPIPE."""
 
@@ -94,9 +95,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     lister.add_argument("--json", action="store_true", help="print one JSON object")
 
+    _add_sweep_parser(commands)
+    _add_fuzz_parsers(commands)
+    bench.add_bench_parser(commands)
+    return parser
+
+
+def _add_sweep_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     sweeper = commands.add_parser("sweep", help="crash a deployment after every step, or under many seeds")
-    names = ", ".join(DEPLOYMENTS)
-    sweeper.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({names})')
+    sweeper.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({NAMES})')
     sweeper.add_argument(
         "--writes", type=_positive, default=100, metavar="N", help="writes of the client (default 100)"
     )
@@ -117,8 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     sweeper.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
     sweeper.add_argument("--json", action="store_true", help="print one JSON object")
 
+
+def _add_fuzz_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fuzzer = commands.add_parser("fuzz", help="random schedules of faults, and what the judges say of each run")
-    fuzzer.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({names})')
+    fuzzer.add_argument("deployment", metavar="DEPLOYMENT", help=f'such as "Redis(appendonly=True)" ({NAMES})')
     fuzzer.add_argument("--seeds", type=_positive, default=100, metavar="N", help="so many seeds (default 100)")
     fuzzer.add_argument("--first-seed", type=_seed, default=0, metavar="K", help="the first seed (default 0)")
     fuzzer.add_argument("--fault", choices=ALL_FAULTS, action="append", help="this fault only; may be repeated")
@@ -134,8 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     hunter.add_argument("--jobs", type=_positive, default=2, metavar="N", help="processes (default 2)")
     hunter.add_argument("--json", action="store_true", help="print one JSON object")
-    bench.add_bench_parser(commands)
-    return parser
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -123,6 +123,8 @@ class Engine:
         call.argv = argv
         call.now_ms = now_ms
         dirty = self.dirty
+        if command.writes and self.is_replica and not self._loading:
+            self._forget_expired(call.database, command.keys(argv), now_ms)
         try:
             reply = command.handler(call)
         except CommandError as error:
@@ -206,6 +208,14 @@ class Engine:
         if not self.is_replica:
             self._expire(database, key)
         return True
+
+    def _forget_expired(self, database: Database, keys: Iterable[bytes], now_ms: int) -> None:
+        """A client writes to a replica, which its configuration allows: as on a primary, it begins with no old value.
+
+        Else it would be told 1 by INCR, and nothing by GET (db.c, `EXPIRE_FORCE_DELETE_EXPIRED`)."""
+        for key in keys:
+            if self.expire_if_due(database, key, now_ms):
+                self._expire(database, key)
 
     def expire_cycle(self, now_ms: int, limit: int = 1000) -> int:
         """Delete up to `limit` keys whose time has passed, the earliest first; how many.  A replica deletes none.

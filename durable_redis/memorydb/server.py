@@ -164,8 +164,7 @@ class MemoryDBServer:
                 break
             if argv is NEED_MORE:
                 break
-            if argv:
-                yield from self._execute(client, argv, now)
+            yield from self._execute(client, argv, now)
 
     def _go_on_with_postponed(self, now: int) -> Effects:
         """Try again what had to wait; and then what has come behind it."""

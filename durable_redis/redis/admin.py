@@ -8,12 +8,12 @@ before the reply is sent; where the reply depends on it, the handler answers `LA
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Compute, Effects
 from durable_redis.engine import Call, Command, container
+from durable_redis.engine.glob import compile_glob
 from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Status, Verbatim
 from durable_redis.redis import conf_file, info, session
 from durable_redis.redis.client import LATER
@@ -67,8 +67,8 @@ def commands(server: RedisServer) -> list[Command]:
 
 
 def config_get(server: RedisServer, call: Call) -> Reply:
-    patterns = [argument.decode("latin-1").lower() for argument in call.argv[2:]]
-    names = [name for name in OPTION_NAMES if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    patterns = [compile_glob(argument.lower()) for argument in call.argv[2:]]
+    names = [name for name in OPTION_NAMES if any(pattern.fullmatch(name.encode()) for pattern in patterns)]
     return Map([(name.encode(), server.config.get(name).encode()) for name in names])
 
 

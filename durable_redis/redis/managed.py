@@ -39,7 +39,15 @@ from durable_redis.contract import (
     SetTimer,
     TimerFired,
 )
-from durable_redis.formats.resp import NEED_MORE, ErrorReply, ProtocolError, Reply, ReplyParser, encode_command
+from durable_redis.formats.resp import (
+    NEED_MORE,
+    ErrorReply,
+    ProtocolError,
+    Reply,
+    ReplyParser,
+    encode_command,
+    strict_integer,
+)
 from durable_redis.redis.config import DEFAULT_PORT
 from durable_redis.redis.responder import Answering, Responder
 from durable_redis.redis.server import RedisServer
@@ -159,10 +167,13 @@ class Endpoint:
             if not isinstance(reply, ErrorReply):
                 yield from self._say(node, *ASK)
             return
+        fields = dict(line.partition(b":")[::2] for line in reply.splitlines())
+        role, primary = fields.get(b"role", b""), fields.get(b"master_host", b"")
+        offset = strict_integer(fields.get(b"slave_repl_offset", fields.get(b"master_repl_offset", b"")))
+        if role not in (b"master", b"slave") or offset is None or not primary.isascii():
+            return  # it does not say what it is: as good as silent
         node.heard_us = now
-        fields = dict(line.split(":", 1) for line in reply.decode().splitlines() if ":" in line)
-        node.role, node.primary = fields["role"], fields.get("master_host", "")
-        node.offset = int(fields.get("slave_repl_offset", fields["master_repl_offset"]))
+        node.role, node.primary, node.offset = role.decode(), primary.decode(), offset
         if node.name == self.promoting and node.role == "master":
             yield Note("switch", {"old": self.primary, "new": node.name})
             self.primary, self.promoting = node.name, ""

@@ -83,7 +83,9 @@ class RedisServer:
         self.snapshots = snapshots.Snapshots(self)
         self.child: str | None = None  # BGSAVE and BGREWRITEAOF take turns: two forks would cost too much memory
         self.history = History(new_id(random))
-        self.offset = 0  # bytes of the replication stream so far: what `master_repl_offset` counts
+        # Bytes of the replication stream so far: what `master_repl_offset` counts.  A Redis that never had a replica
+        # counts nothing; here every write has a place in the stream, from the first on, so that one can speak of it.
+        self.offset = 0
         self.selected_db: int | None = None  # the database that the stream's last SELECT named
         self.pause = Pause(self)
         self.primary = Primary(self)
@@ -246,8 +248,7 @@ class RedisServer:
                 break
             if argv is NEED_MORE:
                 break
-            if argv:
-                yield from self._execute(client, argv, now)
+            yield from self._execute(client, argv, now)
         self._waiting[client.connection] = None
 
     def _execute(self, client: Client, argv: list[bytes], now: int) -> Effects:

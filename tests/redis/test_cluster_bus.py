@@ -22,9 +22,11 @@ from durable_redis.redis.cluster.bus import (
     encode,
 )
 from durable_redis.redis.cluster.slots import ALL, slots_in
+from durable_redis.redis.epochs import LARGEST_EPOCH
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12).filter(lambda n: n != "-")
 NUMBERS = st.integers(0, 2**63 - 1)
+EPOCHS = st.integers(0, LARGEST_EPOCH)
 SLOTS = st.lists(st.integers(0, 16383), max_size=6).map(lambda each: slots_in((slot, slot) for slot in each))
 RUMOURS = st.builds(Rumour, NAMES, st.sampled_from(Health), NUMBERS, NUMBERS)
 
@@ -32,11 +34,11 @@ RUMOURS = st.builds(Rumour, NAMES, st.sampled_from(Health), NUMBERS, NUMBERS)
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
     kind = draw(st.sampled_from(Kind))
-    header = (draw(NAMES), draw(NUMBERS), draw(NUMBERS), draw(NUMBERS), draw(NAMES | st.just("")), draw(SLOTS))
+    header = (draw(NAMES), draw(EPOCHS), draw(EPOCHS), draw(NUMBERS), draw(NAMES | st.just("")), draw(SLOTS))
     marks = tuple(draw(st.lists(st.sampled_from(MARKS), unique=True)))
     rumours = tuple(draw(st.lists(RUMOURS, max_size=4))) if kind in HEARTBEATS else ()
     about = draw(NAMES) if kind in (Kind.FAIL, Kind.UPDATE) else ""
-    claim = (draw(NUMBERS), draw(SLOTS)) if kind is Kind.UPDATE else (0, 0)
+    claim = (draw(EPOCHS), draw(SLOTS)) if kind is Kind.UPDATE else (0, 0)
     return Message(kind, *header, marks, rumours, about, *claim)
 
 
@@ -89,7 +91,8 @@ def test_garbage_is_a_named_error_or_not_finished_yet(garbage: bytes) -> None:
     [
         ("HELLO n1 6 1 0 - - -", "no message of the bus begins with b'HELLO'"),
         ("PING n1 6 1 0 - -", "PING has a header of 8 words, not of 7"),
-        ("PING n1 six 1 0 - - -", "the current epoch is a whole number, 0 or more, not 'six'"),
+        ("PING n1 six 1 0 - - -", "the current epoch is a whole number, from 0 to 100000000000000000, not 'six'"),
+        (f"PING n1 6 {10**17 + 1} 0 - - -", "the config epoch is a whole number, from 0 to 100000000000000000"),
         ("PING n1 -6 1 0 - - -", "the current epoch is a whole number"),
         ("PING n1 6 1 0 - 5-3 -", "slots are numbers from 0 to 16383 in ascending order, and '5-3' breaks it"),
         ("PING n1 6 1 0 - 0-16384 -", "'0-16384' breaks it"),

@@ -17,13 +17,14 @@ from durable_redis.redis.cluster.bus import GREETING
 from durable_redis.redis.cluster.membership import node_id
 from durable_redis.redis.cluster.topology import Topology
 from durable_redis.redis.config import ConfigError
+from durable_redis.sim.faults import Crash, Restart
 
 EMPTY = r"""
 GET foo|SET foo v|PING|CLUSTER KEYSLOT foo|MGET foo bar|MULTI|GET foo|EXEC|CLUSTER SLOTS|CLUSTER COUNTKEYSINSLOT 5
 CLUSTER FOO|CLUSTER|CLUSTER KEYSLOT|CLUSTER FAILOVER FORCE|CLUSTER FAILOVER FOO|CLUSTER REPLICATE abc|CLUSTER ADDSLOTS
 CLUSTER ADDSLOTS 16384|CLUSTER ADDSLOTS x|CLUSTER ADDSLOTS 1 1|CLUSTER ADDSLOTSRANGE 5 3|CLUSTER ADDSLOTSRANGE 1 2 3
 CLUSTER ADDSLOTSRANGE 0 8000|CLUSTER ADDSLOTS 8001|CLUSTER ADDSLOTS 8001|CLUSTER ADDSLOTSRANGE 7000 9000
-GET hello|SET hello v|DBSIZE|CLUSTER MEET|CLUSTER MEET a
+GET hello|SET hello v|DBSIZE|CLUSTER MEET|CLUSTER MEET a|CLUSTER MEET a x|CLUSTER MEET - 6379
 CLUSTER SET-CONFIG-EPOCH -1|CLUSTER SET-CONFIG-EPOCH x|CLUSTER SET-CONFIG-EPOCH 5|CLUSTER SET-CONFIG-EPOCH 6
 """
 SERVING = r"""
@@ -149,6 +150,17 @@ def test_a_cluster_is_made_by_commands() -> None:
     assert room.ask("n2", "SET", "bar", "v") == ErrorReply("MOVED 5061 n1:6379")
     assert room.ask("n1", "SET", "bar", "v") == OK
     assert room.cluster("n3").membership.nodes["n4"].primary == "n1"
+
+
+def test_an_epoch_that_could_not_be_read_again_is_refused() -> None:
+    room = Room(nodes=1, primaries=0).run(0.5)
+    refusal = room.ask("n1", "CLUSTER", "SET-CONFIG-EPOCH", 10**18)
+    assert refusal == ErrorReply(f"ERR Invalid config epoch specified: {10**18}")
+    assert room.ask("n1", "CLUSTER", "SET-CONFIG-EPOCH", 10**17) == OK
+    room.world.act(Crash("n1", "power loss"))
+    room.world.act(Restart("n1"))
+    room.run(1)
+    assert room.cluster("n1").membership.current_epoch == 10**17
 
 
 def made_by_commands() -> Room:

@@ -13,7 +13,8 @@ from durable_redis.contract import Received
 from durable_redis.redis.config import OPTION_NAMES, Config, ConfigError
 
 SAME = r"""
-CONFIG|CONFIG GET|CONFIG GET appendfsync|CONFIG GET nosuch|CONFIG GET [az]z|CONFIG GET save|CONFIG FOO
+CONFIG|CONFIG GET|CONFIG GET appendfsync|CONFIG GET nosuch|CONFIG GET [az]z|CONFIG GET [^a]epl-timeout
+CONFIG GET save|CONFIG FOO
 CONFIG SET|CONFIG SET hz|CONFIG SET hz 10 save|CONFIG SET nosuch 1|CONFIG SET hz 10 hz 20
 CONFIG SET appendfsync sometimes|CONFIG SET appendfsync ALWAYS|CONFIG GET appendfsync|CONFIG SET appendfsync everysec
 CONFIG SET appendonly maybe|CONFIG SET appendfilename x|CONFIG SET appenddirname x|CONFIG SET dbfilename x.rdb

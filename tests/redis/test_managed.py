@@ -124,6 +124,20 @@ def test_a_client_that_sends_no_request_is_told_so_and_hung_up_on() -> None:
     assert list(endpoint.handle(Received("c", b"*1\r\n$8\r\nENDPOINT\r\n"), 0)) == [], "what still comes is unread"
 
 
+@pytest.mark.parametrize(
+    "text", [b"", b"role:king\r\nmaster_repl_offset:1", b"role:master", b"\xff:\xff\r\nrole:slave"]
+)
+def test_an_info_that_does_not_say_what_the_node_is_counts_as_silence(text: bytes) -> None:
+    endpoint = Endpoint(Random(1), ManagedConfig(("n1",)))
+    tick = endpoint.handle(TimerFired("tick"), 1)
+    next(tick)
+    tick.send("e>n1#1")
+    list(tick)
+    list(endpoint.handle(Opened("e>n1#1", "n1", outgoing=True), 1))
+    assert list(endpoint.handle(Received("e>n1#1", b"$%d\r\n%b\r\n" % (len(text), text)), 2)) == []
+    assert endpoint.nodes["n1"].role == ""
+
+
 def test_a_node_that_answers_nonsense_is_asked_again_on_another_connection() -> None:
     endpoint = Endpoint(Random(1), ManagedConfig(("n1",)))
 

@@ -134,6 +134,28 @@ def test_an_opinion_that_is_none_changes_nothing(reply):
     assert (peer.says_down, peer.vote, peer.answered_us) == (False, "", 0)
 
 
+def test_a_vote_is_asked_for_in_the_epoch_in_which_it_will_be_counted():
+    sentinel = Sentinel(Random(1), "s1")
+    sentinel.primary.down = True
+    peer = sentinel.peers["s2"]
+    assert performed(peer.link.keep(NOW, 4 * SECOND))
+    peer.link.opened(NOW)
+    sentinel.failover.state, sentinel.failover.epoch = State.WAIT_START, 5
+    sentinel.ballot.hear(6)  # somebody else has begun a failover, too
+    (question,) = performed(detection.ask_peers(sentinel, at_once=True, now=NOW + SECOND))
+    assert question.data.split(b"\r\n")[-4:-1] == [b"5", b"$40", sentinel.run_id.encode()]
+
+
+def test_whoever_answers_ping_with_an_error_keeps_its_connection():
+    link = open_link()
+    for second in range(1, 40):
+        now = NOW + second * SECOND
+        assert performed(link.keep(now, 4 * SECOND)) == []
+        performed(link.ping_if_due(now, SECOND // 2))
+        link.received(b"-MISCONF its disk is full\r\n", now + 1)
+    assert link.silence_us(now) > 30 * SECOND, "and yet it is not available"
+
+
 # -- INFO ------------------------------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,7 @@ from durable_redis.formats.resp import (
     strict_integer,
 )
 from durable_redis.redis.cluster.slots import SlotError, SlotSet, parse_slots, slots_text
+from durable_redis.redis.epochs import LARGEST_EPOCH, read_epoch
 
 VERSION = b"1"
 GREETING: Final = encode_command([b"CLUSTERBUS", VERSION])
@@ -173,8 +174,8 @@ def decode(words: Sequence[bytes]) -> Message:
     header = Message(
         known,
         _name(sender),
-        _number(current_epoch, "current epoch"),
-        _number(config_epoch, "config epoch"),
+        _epoch(current_epoch, "current epoch"),
+        _epoch(config_epoch, "config epoch"),
         _number(offset, "offset"),
         "" if primary == "-" else _name(primary),
         _slots(slots),
@@ -190,7 +191,7 @@ def _with_body(header: Message, body: list[str]) -> Message:
         case Kind.FAIL, [about]:
             return replace(header, about=_name(about))
         case Kind.UPDATE, [about, epoch, slots]:
-            number = _number(epoch, "config epoch")
+            number = _epoch(epoch, "config epoch")
             return replace(header, about=_name(about), about_epoch=number, about_slots=_slots(slots))
         case ((Kind.AUTH_REQUEST | Kind.AUTH_ACK | Kind.MFSTART), []):
             return header
@@ -205,8 +206,13 @@ def _rumour(text: str) -> Rumour:
     return Rumour(_name(name), Health(health), _number(pinged, "time"), _number(ponged, "time"))
 
 
+def is_name(text: str) -> bool:
+    """Whether a node can be called so: "-" stands for nobody."""
+    return 0 < len(text) <= LONGEST_NAME and text != "-" and all("!" <= letter <= "~" for letter in text)
+
+
 def _name(text: str) -> str:
-    if not 0 < len(text) <= LONGEST_NAME or text == "-" or any(not "!" <= letter <= "~" for letter in text):
+    if not is_name(text):
         raise BusError(f"a node's name has 1 to {LONGEST_NAME} printable characters, not {text[:80]!r}")
     return text
 
@@ -216,6 +222,13 @@ def _number(text: str, what: str) -> int:
     if number is None or number < 0:
         raise BusError(f"the {what} is a whole number, 0 or more, not {text[:80]!r}")
     return number
+
+
+def _epoch(text: str, what: str) -> int:
+    epoch = read_epoch(text.encode("ascii"))
+    if epoch is None:
+        raise BusError(f"the {what} is a whole number, from 0 to {LARGEST_EPOCH}, not {text[:80]!r}")
+    return epoch
 
 
 def _marks(text: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Redis Cluster in one node: the component that a RedisServer has when `cluster_enabled` is set.
 
 It puts the other files of this package together, and connects them with the server: events of the bus come in through
-`handle`, ten times a second through its cron; commands are judged in `admit`; the server's role is changed in `follow`
-and `lead`.
+`handle`, ten times a second through its cron; commands are judged in `routing`; the server's role is changed in
+`follow` and `lead`.
 
 The order of things, as in the server: messages are taken in, beliefs change; `before_sleep` writes nodes.conf if they
 have, and only then do messages leave.  A vote or a new epoch is a promise, and is on the platter before it is heard of.

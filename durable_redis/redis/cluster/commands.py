@@ -19,12 +19,13 @@ from durable_redis.contract import Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.errors import CommandError
-from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim
+from durable_redis.formats.resp import OK, ErrorReply, Map, Reply, Verbatim, strict_integer
 from durable_redis.redis.client import LATER
 from durable_redis.redis.cluster import bus, nodes_conf, restrictions
 from durable_redis.redis.cluster.membership import ClusterNode
 from durable_redis.redis.cluster.slots import SLOTS, key_slot, ranges_of
-from durable_redis.redis.config import DEFAULT_PORT
+from durable_redis.redis.config import DEFAULT_PORT, HIGHEST_PORT
+from durable_redis.redis.epochs import LARGEST_EPOCH
 
 if TYPE_CHECKING:
     from durable_redis.redis.client import Client
@@ -185,9 +186,11 @@ def _slot(text: bytes) -> int:
 
 def cluster_meet(cluster: Cluster, call: Call) -> Reply:
     """CLUSTER MEET host port: the host is a machine's name.  The greeting goes out with the next cron."""
-    name = call.argv[2].decode("latin-1")
-    if not name.isascii() or not name.isprintable() or " " in name or not 0 < len(name) <= bus.LONGEST_NAME:
-        return ErrorReply(f"ERR Invalid node address specified: {name}:{call.argv[3].decode('latin-1')}")
+    name, port = call.argv[2].decode("latin-1"), strict_integer(call.argv[3])
+    if port is None:
+        return ErrorReply(f"ERR Invalid TCP base port specified: {call.argv[3].decode('latin-1')}")
+    if not bus.is_name(name) or not 0 < port <= HIGHEST_PORT:
+        return ErrorReply(f"ERR Invalid node address specified: {name}:{port}")
     if name not in cluster.membership.nodes:
         cluster.membership.add(name).to_be_met = True
     return OK
@@ -241,7 +244,7 @@ def cluster_replicate(cluster: Cluster, call: Call) -> Reply:
 def cluster_set_config_epoch(cluster: Cluster, call: Call) -> Reply:
     """For whoever makes a cluster: each primary gets an epoch of its own before they meet."""
     members, epoch = cluster.membership, integer(call.argv[2])
-    if epoch < 0:
+    if not 0 <= epoch <= LARGEST_EPOCH:
         return ErrorReply(f"ERR Invalid config epoch specified: {epoch}")
     if members.others:
         return ErrorReply("ERR The user can assign a config epoch only when the node does not know any other node.")

@@ -1,8 +1,9 @@
 """The connections of the bus, and the messages that wait to leave.
 
 Every node makes a connection of its own to every other, and so has two with each: on the one it pings, on the other it
-is pinged and answers.  A connection that ends is made again at the next cron; one on which an answer is overdue is
-given up after half of NODE_TIMEOUT and made anew, since it may be the connection that is broken and not the node.
+is pinged and answers.  A connection that ends is made again at the next cron; one that is older than NODE_TIMEOUT, and
+on which an answer has been overdue for half of that, is given up and made anew, since it may be the connection that is
+broken and not the node.
 
 Messages do not leave at once: they wait in `outbox` for `before_sleep`, which first writes nodes.conf.  So no message
 overtakes the promise that it tells of, just as no reply overtakes the log.

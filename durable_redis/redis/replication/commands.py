@@ -69,6 +69,8 @@ def replicaof(server: RedisServer, call: Call) -> Reply:
         return ErrorReply("ERR Command is not valid when client is a replica.")
     if port is None or not 0 <= port <= HIGHEST_PORT:
         return ErrorReply("ERR Invalid master port")
+    if not host:
+        return ErrorReply("ERR Invalid master host: a replica follows a server that has a name")
     if (server.replica.primary.lower(), server.replica.port) == (host.lower(), port):
         return Status(b"OK Already connected to specified master")
     server.todo.append(partial(server.replica.follow, host, port))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from durable_redis.engine import Command
+from durable_redis.redis.admission import refusal
 
 if TYPE_CHECKING:
     from durable_redis.redis.client import Client
@@ -46,6 +47,8 @@ class Pause:
             return False
         if not (command.writes or (command.name == "exec" and client.transaction_writes)):
             return False
+        if refusal(self.server, client, command, argv) is not None:
+            return False  # it would not run: let it hear why (server.c `processCommand` asks for the pause last)
         client.blocked = True
         client.held_back = argv
         self._held.append(client)

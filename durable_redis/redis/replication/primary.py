@@ -173,7 +173,9 @@ class Primary:
         for follower in list(self.followers.values()):
             if self.sync.keeps_waiting(follower):
                 yield Send(follower.client.connection, b"\n")
-            if follower.state is SyncState.ONLINE and now - follower.heard_us > config.repl_timeout * 1_000_000:
+            acknowledges = "sync" not in follower.capabilities  # who came by SYNC never says how far it is
+            silent = acknowledges and now - follower.heard_us > config.repl_timeout * 1_000_000
+            if follower.state is SyncState.ONLINE and silent:
                 reason = f"it was silent for more than repl-timeout, {config.repl_timeout} s"
                 yield from self.drop(follower, reason, now)
         alone_s = (now - self.alone_since_us) // 1_000_000

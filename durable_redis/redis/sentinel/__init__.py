@@ -19,9 +19,12 @@ Reading order: `config`, `links`, `instances`, `detection`, `election`, `selecti
 Where it differs from Redis, honestly: it monitors one primary, not many.  A real sentinel finds the others by way of
 Pub/Sub channels on the servers; here they stand in the configuration, and the hello messages, which are Redis's own, go
 straight from sentinel to sentinel, as Redis sends them too.  So nothing is learnt here through a server that two
-sentinels both reach while they do not reach each other.  To REPLICAOF and CONFIG REWRITE a real sentinel adds CLIENT
-KILL, so that clients ask again where the primary is; here they find out by the errors they get.  Names stand for
-addresses.  Scripts, passwords, SENTINEL SET and MONITOR are left out.
+sentinels both reach while they do not reach each other.  A real sentinel promotes in one transaction: REPLICAOF, CONFIG
+REWRITE, and CLIENT KILL, so that clients ask again where the primary is.  Here they find out by the errors they get,
+and REPLICAOF and CONFIG REWRITE are two commands: a server may crash in between, and forget that it was promoted.
+Votes are asked for and counted in the epoch of the failover; a real sentinel takes the latest epoch that it has heard
+of, which is another one only if somebody has begun a failover meanwhile.  Names stand for addresses.  Scripts,
+passwords, SENTINEL SET and MONITOR are left out.
 """
 
 from __future__ import annotations

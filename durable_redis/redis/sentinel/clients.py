@@ -47,13 +47,12 @@ class Clients:
                 break
             if argv is NEED_MORE:
                 break
-            if argv:
-                yield Compute("command")
-                reply = self.engine.execute(client, argv, now // 1000)
-                while self.todo:
-                    yield from self.todo.pop(0)(now)
-                if reply is not LATER:
-                    client.reply(reply)
+            yield Compute("command")
+            reply = self.engine.execute(client, argv, now // 1000)
+            while self.todo:
+                yield from self.todo.pop(0)(now)
+            if reply is not LATER:
+                client.reply(reply)
         self._waiting[client.connection] = None
 
     def send_replies(self) -> Effects:

@@ -13,7 +13,6 @@ Names, field names and error texts are those of Redis 7.0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -21,10 +20,12 @@ from durable_redis.contract import Effects
 from durable_redis.engine import Call, Command, container
 from durable_redis.engine.arguments import integer
 from durable_redis.engine.commands.connection import ping
+from durable_redis.engine.glob import compile_glob
 from durable_redis.formats.resp import OK, ErrorReply, Reply, Status, Verbatim
 from durable_redis.redis import session
 from durable_redis.redis.client import LATER
 from durable_redis.redis.config import DEFAULT_PORT, REDIS_VERSION
+from durable_redis.redis.epochs import LARGEST_EPOCH
 from durable_redis.redis.sentinel import election, tables
 from durable_redis.redis.sentinel.hello import CHANNEL, Hello, heard
 
@@ -108,6 +109,8 @@ def is_master_down_by_addr(sentinel: Sentinel, call: Call) -> Reply:
 
     1. the opinion;  2. the vote, and with it the disk;  3. the answer."""
     name, port, epoch, candidate = call.argv[2], integer(call.argv[3]), integer(call.argv[4]), call.argv[5]
+    if not 0 <= epoch <= LARGEST_EPOCH:
+        return ErrorReply(f"ERR Invalid epoch: it is a whole number, from 0 to {LARGEST_EPOCH}")
     client = _client(call)
     known = name == sentinel.primary.name.encode() and port == DEFAULT_PORT
     if not known:
@@ -177,7 +180,7 @@ def ckquorum(sentinel: Sentinel, call: Call) -> Reply:
 
 def reset(sentinel: Sentinel, call: Call) -> Reply:
     """Forget and discover anew what the pattern names; how many primaries these were."""
-    if not fnmatchcase(sentinel.config.master_name, call.argv[2].decode("latin-1")):
+    if not compile_glob(call.argv[2]).fullmatch(sentinel.config.master_name.encode()):
         return 0
     sentinel.clients.todo.append(sentinel.reset)
     return 1

@@ -65,9 +65,9 @@ def check_objectively(sentinel: Sentinel, now: int) -> Effects:
 def ask_peers(sentinel: Sentinel, at_once: bool, now: int) -> Effects:
     """While one finds the primary down, ask the others every second: you too?  And in a failover: your vote, please."""
     primary = sentinel.primary
-    candidate = sentinel.run_id if sentinel.failover.running else "*"
-    epoch = b"%d" % sentinel.ballot.epoch
-    argv = [b"SENTINEL", b"IS-MASTER-DOWN-BY-ADDR", primary.name.encode(), b"%d" % DEFAULT_PORT, epoch]
+    failover = sentinel.failover
+    candidate, epoch = (sentinel.run_id, failover.epoch) if failover.running else ("*", sentinel.ballot.epoch)
+    argv = [b"SENTINEL", b"IS-MASTER-DOWN-BY-ADDR", primary.name.encode(), b"%d" % DEFAULT_PORT, b"%d" % epoch]
     for peer in sentinel.peers.values():
         if now - peer.answered_us > OPINION_LASTS_US:
             peer.forget_answer()

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from durable_redis.contract import Effects, Note
-from durable_redis.formats.resp import strict_integer
 from durable_redis.redis.config import DEFAULT_PORT
+from durable_redis.redis.epochs import read_epoch
 from durable_redis.redis.sentinel.config import SENTINEL_PORT
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ class Hello:
         if len(words) != 8 or not all(words) or not text.isascii() or not text.isprintable() or " " in text:
             return None
         name, _, run_id, epoch, master_name, primary, _, config_epoch = words
-        numbers = [strict_integer(digits.encode()) for digits in (epoch, config_epoch)]
-        if any(number is None or number < 0 for number in numbers):
+        heard, configured = read_epoch(epoch.encode()), read_epoch(config_epoch.encode())
+        if heard is None or configured is None:
             return None
-        return cls(name, run_id, int(epoch), master_name, primary, int(config_epoch))
+        return cls(name, run_id, heard, master_name, primary, configured)
 
 
 def greeting(sentinel: Sentinel) -> list[bytes]:

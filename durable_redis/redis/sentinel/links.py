@@ -85,7 +85,8 @@ class Link:
         if not self.up:
             return now - self.tried_us > CONNECT_PATIENCE_US
         # The peer's machine may have lost power, and come back: only a new connection would tell.
-        silent = self.silent_since_us and now - self.silent_since_us > down_after_us // 2
+        # One that answers PING with an error is not available, and yet its connection is good.
+        silent = self.silent_since_us and now - max(self.silent_since_us, self.answered_us) > down_after_us // 2
         return bool(silent) and now - self.opened_us > LINK_AGE_US
 
     def opened(self, now: int) -> None:

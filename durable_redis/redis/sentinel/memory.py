@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from durable_redis.formats.resp import strict_integer
 from durable_redis.redis.config import DEFAULT_PORT, ConfigError
+from durable_redis.redis.epochs import read_epoch
 from durable_redis.redis.persistence import files
 from durable_redis.redis.sentinel.config import SENTINEL_PORT
 
@@ -93,8 +93,7 @@ class Memory:
 
 
 def _epoch(digits: str) -> int | None:
-    number = strict_integer(digits.encode("ascii", "replace"))
-    return number if number is not None and number >= 0 else None
+    return read_epoch(digits.encode("ascii", "replace"), largest=2**63 - 1)
 
 
 def save(content: bytes) -> files.FileEffects:

@@ -56,7 +56,8 @@ CONFIG SET min-replicas-to-write 1|SET k v|MULTI|SET k v|EXEC|GET k|CONFIG SET m
 REPLICAOF 127.0.0.1 1|ROLE|SET k v|GET k|WAIT 0 0|PSYNC ? -1|CONFIG GET replicaof|REPLICAOF 127.0.0.1 1
 MULTI|SET k v|GET k|EXEC|FAILOVER|CONFIG SET replica-serve-stale-data no|GET k|PING|SET k v|INFO nosuch|ECHO x|DBSIZE
 MULTI|EXEC|SELECT 1|CLIENT GETNAME|CONFIG SET replica-read-only no|SET k v|GET k
-CONFIG SET replica-serve-stale-data yes|SET k w|GET k|REPLICAOF NO ONE|GET k|ROLE x
+CONFIG SET replica-serve-stale-data yes|SET k w|GET k|SET e 5 PXAT 1|GET e|INCR e|GET e|PTTL e|
+REPLICAOF NO ONE|GET k|ROLE x
 """
 
 

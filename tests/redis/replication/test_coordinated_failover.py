@@ -49,6 +49,16 @@ def test_writes_are_held_back_and_then_sent_elsewhere() -> None:
     assert room.command(leader, "GET", "k") == b"$1\r\n1\r\n"
 
 
+def test_a_write_that_would_be_refused_is_refused_at_once_and_not_held_back() -> None:
+    room = trio()
+    held = [*room.freeze("n2", "n1"), *room.freeze("n3", "n1")]
+    room.command("n1", "SET", "k", "1")
+    room.command("n1", "CONFIG", "SET", "min-replicas-to-write", "3")
+    room.command("n1", "FAILOVER")
+    assert room.command("n1", "INCR", "k").startswith(b"-NOREPLICAS")
+    room.thaw(held)
+
+
 def test_reads_are_served_meanwhile_and_keys_do_not_expire() -> None:
     room = trio()
     held = [*room.freeze("n2", "n1"), *room.freeze("n3", "n1")]

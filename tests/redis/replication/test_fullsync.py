@@ -240,6 +240,17 @@ def test_sync_of_before_2_8_is_served_too() -> None:
     assert bench.sent["old"].startswith(b"$")
 
 
+@pytest.mark.parametrize("how", ["SYNC", "PSYNC"])
+def test_only_who_acknowledges_is_dropped_for_its_silence(how: str) -> None:
+    bench = primary(repl_diskless_sync=False, repl_timeout=5)
+    bench.open("r")
+    bench.send(*((how,) if how == "SYNC" else (how, "?", -1)), connection="r")
+    bench.finish("bgsave")
+    bench.cron(60_000_000)
+    bench.cron(1_000_000)
+    assert bool(bench.server.primary.followers) is (how == "SYNC")
+
+
 # -- in a room -------------------------------------------------------------------------------------------------------
 
 

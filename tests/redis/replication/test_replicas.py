@@ -92,6 +92,13 @@ def test_a_writable_replica_keeps_its_own_writes_to_itself() -> None:
     assert bench.restarted(appendonly=True).keys() == {b"own": b"1"}, "its own log has it"
 
 
+def test_a_replica_follows_a_server_that_has_a_name() -> None:
+    bench = Bench()
+    for port in (6379, 6380):
+        assert bench.send("REPLICAOF", "", port).startswith(b"-ERR Invalid master host")
+    assert bench.server.replica.primary == ""
+
+
 @pytest.mark.parametrize("phase", [Phase.CONNECTING, Phase.PSYNC, Phase.TRANSFER])
 def test_with_the_link_down_it_serves_old_data_or_nearly_nothing(phase: Phase) -> None:
     assert Alone(phase).bench.send("GET", "k") == b"$-1\r\n"
