@@ -15,13 +15,13 @@ TASKS = (
         praise="A server and a third of the log are gone, and two platters still have every OK.",
     ),
     Task(
-        "Crash nothing, and let no write be answered OK for two seconds.",
+        "Crash nothing, and let the client wait for an OK for two seconds.",
         lambda run: not run.crashes() and silent_ms(run) >= 2_000 and run.receipt().lost == 0,
         hint="How many machines of the log must answer? One can also be paused.",
         praise="No majority, no OK. And what was told OK before stays where it is.",
     ),
     Task(
-        "Make a write that the next primary has, although its client never heard of it.",
+        "Make a write that was never answered, and that the next primary has all the same.",
         lambda run: heir(run) not in ("", "n1") and told(run, "unknown", "kept, never acknowledged"),
         hint="Go on beat by beat until the log has it. Then see to it that n1 cannot say so.",
         praise="Its client does not know. A read from n1 would not have settled it, since an append may be on its way. "
