@@ -268,8 +268,8 @@ def two_disks(after_ms: int = 2_000) -> Run:
 
 QUESTIONS = (
     Question(
-        "The disk of log-c is lost, and nothing has replaced it. A little later n1 and log-a lose their power, a moment "
-        "after an OK. What now?",
+        "The disk of log-c is lost, and nothing has replaced it. A little later n1 and log-a lose their power, a "
+        "moment after an OK. What now?",
         {
             "the write is gone": "Two of three have it, and log-c is none of them: so log-a and log-b have it, and a "
             "power loss takes nothing from a platter.",
